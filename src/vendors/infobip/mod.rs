@@ -1,0 +1,92 @@
+//! Infobip, CPaaS X subscriptions.
+//!
+//! - A body is `{"results":[record, …]}`; reports are grouped, up to 100 in a call. A record without the wrapper is read too.
+//! - Most bodies don't say which channel, event or format they are: [`record`] tells them apart by the keys they have, and
+//!   hints fill what is missing.
+//! - A report's time is `doneAt`, a seen report's `seenAt`, an inbound message's `receivedAt`. Offsets come with and
+//!   without colon, in the account's zone.
+//! - There is no event id. Infobip calls again where our answer was lost, so the same report can arrive twice.
+//! - Who is who turns round: reports print the person as `to` or `destination`, seen reports and inbound messages as
+//!   `from` or `sender`; the Messages API turns seen reports back.
+
+mod channels;
+mod content;
+mod events;
+mod inbound_chat;
+mod inbound_sms;
+mod messages_api;
+mod record;
+mod report;
+mod seen;
+mod status;
+
+use crate::event::{Channel, Event};
+use crate::reject::{Reason, Reject};
+use crate::vendors::{Adapter, Batch, Item, Row};
+
+pub const ADAPTER: Adapter = Adapter {
+    vendor: "infobip",
+    rows: events::ROWS,
+    batch: Batch::Key("results"),
+    channel_words: channels::SUBSCRIPTION_WORDS,
+    is_probe: |_| false,
+    normalize: record::normalize,
+};
+
+/// What a body or its shape tells of its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Nothing: only a hint can say.
+    Nothing,
+    /// This channel.
+    Is(Channel),
+    /// One of these.
+    OneOf(&'static [Channel]),
+}
+
+/// The channel of an event from what the body tells and the hints say; the second is a hint that the body contradicts.
+fn channel(item: &Item<'_>, event: &str, told: Told) -> Result<(Channel, Option<Channel>), Reject> {
+    let hinted = match item.hints.channel {
+        Some(word) => {
+            let hinted = ADAPTER.channel_of_hint(word);
+            Some(hinted.ok_or_else(|| Reject::unknown_event("the channel hint: expected a channel slug or Infobip's word"))?)
+        }
+        None => item.hints.format.and_then(|format| channel_of_format(event, format)),
+    };
+    match (told, hinted) {
+        (Told::Is(channel), Some(hinted)) => Ok((channel, (channel != hinted).then_some(hinted))),
+        (Told::Is(channel), None) => Ok((channel, None)),
+        (Told::Nothing, Some(hinted)) => Ok((hinted, None)),
+        (Told::OneOf(channels), Some(hinted)) if channels.contains(&hinted) => Ok((hinted, None)),
+        (Told::Nothing | Told::OneOf(_), _) => Err(Reject::new(
+            Reason::AmbiguousChannel,
+            "the body does not tell the channel: set `channel` for the source, or its hint header",
+        )),
+    }
+}
+
+/// The channel of a published format, where the format has only one.
+fn channel_of_format(event: &str, format: &str) -> Option<Channel> {
+    let mut channels = events::ROWS
+        .iter()
+        .filter(|row| row.event == event && row.format.is_some_and(|own| own.eq_ignore_ascii_case(format)))
+        .map(|row| row.channel);
+    let first = channels.next()?;
+    channels.all(|channel| channel == first).then_some(first)
+}
+
+/// An event of the catalogue on the channel that body and hints give, with the conflict marked where they differ.
+///
+/// # Errors
+/// `ambiguous_channel`, or `unknown_event` where the catalogue has no such event on that channel.
+fn event<'a>(item: &Item<'a>, name: &'static str, told: Told) -> Result<(&'static Row, Event<'a>), Reject> {
+    let (channel, conflict) = channel(item, name, told)?;
+    let row = events::ROWS
+        .iter()
+        .find(|row| row.event == name && row.channel == channel && row.format.is_none())
+        .ok_or_else(|| Reject::unknown_event("the catalogue has no such event on this channel"))?;
+    let mut event = Event::new(row.event_type, channel, row.event, item.arena);
+    let event_conflict = item.hints.event.filter(|hint| !hint.eq_ignore_ascii_case(name));
+    item.note_conflict(&mut event, conflict, event_conflict);
+    Ok((row, event))
+}

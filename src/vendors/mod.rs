@@ -1,0 +1,319 @@
+//! What vendors send and what it means: one folder a vendor, and the way from a body to its events.
+//!
+//! # How to add a vendor
+//!
+//! 1. A folder beside this file: `mod.rs` with an [`Adapter`], `events.rs` with its rows of the catalogue, one file for
+//!    each shape of payload, and `fixtures/` with a payload and its expected events for every row.
+//! 2. Two lines here: the `mod` and its entry in [`ADAPTERS`].
+//! 3. Its topic in the settings.
+//!
+//! An adapter reads one item of a body and says what happened. It never makes an id (it names the values that identify
+//! the fact), never chooses a topic, never sees an offset, and knows no other vendor.
+
+mod altcraft;
+mod fields;
+mod infobip;
+mod json;
+mod mobtexting;
+
+use std::cell::Cell;
+use std::fmt::Write as _;
+
+use bumpalo::Bump;
+pub use fields::Zone;
+pub use phonenumber::country::Id as Region;
+use serde::Deserialize;
+
+use crate::event::{Channel, Event, EventType, Meaning, Stream};
+use crate::reject::{Ignored, Reason, Reject};
+
+/// Every vendor that is understood.
+pub const ADAPTERS: [&Adapter; 3] = [&infobip::ADAPTER, &mobtexting::ADAPTER, &altcraft::ADAPTER];
+
+/// One vendor: its name, its rows of the catalogue, and how one item of its bodies becomes an event.
+#[derive(Debug)]
+pub struct Adapter {
+    pub vendor: &'static str,
+    pub rows: &'static [Row],
+    pub batch: Batch,
+    /// The vendor's own words for channels, beside our slugs, as hints may give them.
+    pub channel_words: &'static [(&'static str, Channel)],
+    /// Whether an item is the vendor's probe of our address; asked before any hint.
+    pub is_probe: fn(&Item<'_>) -> bool,
+    pub normalize: for<'a> fn(&Item<'a>) -> Result<Event<'a>, Reject>,
+}
+
+/// One event that a vendor sends: a row of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The vendor's own name of the event.
+    pub event: &'static str,
+    /// The published name of the format, where the vendor has several for one event.
+    pub format: Option<&'static str>,
+    pub channel: Channel,
+    pub event_type: EventType,
+    /// What the event itself says of the message's status; `None`: the body says it, or the event has no status.
+    pub status: Option<Meaning>,
+    /// What the event name implies, such as `unique=true`.
+    pub attributes: &'static [(&'static str, &'static str)],
+}
+
+impl Row {
+    /// A row without format, fixed status and attributes.
+    pub const fn new(event: &'static str, channel: Channel, event_type: &'static str) -> Self {
+        Self { event, format: None, channel, event_type: EventType(event_type), status: None, attributes: &[] }
+    }
+
+    /// The same event in a published format.
+    pub const fn format(self, format: &'static str) -> Self {
+        Self { format: Some(format), ..self }
+    }
+
+    pub const fn status(self, meaning: Meaning) -> Self {
+        Self { status: Some(meaning), ..self }
+    }
+
+    pub const fn attributes(self, attributes: &'static [(&'static str, &'static str)]) -> Self {
+        Self { attributes, ..self }
+    }
+
+    pub fn attribute(&self, name: &str) -> Option<&'static str> {
+        self.attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+}
+
+/// How a vendor puts several items into one body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Batch {
+    /// A body is one item.
+    Never,
+    /// A top-level array; an object is one item.
+    Array,
+    /// An object with an array under this key; an object without it is one item.
+    Key(&'static str),
+}
+
+/// What settings and record headers say of a body; where both speak, the record's headers hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hints<'a> {
+    pub channel: Option<&'a str>,
+    pub event: Option<&'a str>,
+    pub format: Option<&'a str>,
+    pub account: Option<&'a str>,
+    pub zone: Option<&'a Zone>,
+    pub region: Option<Region>,
+}
+
+/// How bodies are read: the settings that the core needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Longest body in bytes.
+    pub body_bytes: usize,
+    /// Deepest nesting of arrays and objects.
+    pub depth: usize,
+    /// Whether trailing commas and repeated keys are repaired.
+    pub is_lenient: bool,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { body_bytes: 4_194_304, depth: 64, is_lenient: true }
+    }
+}
+
+/// One item of a body, as an adapter sees it.
+#[derive(Debug)]
+pub struct Item<'a> {
+    pub text: &'a str,
+    pub hints: &'a Hints<'a>,
+    pub arena: &'a Bump,
+    is_lenient: bool,
+    has_repaired_key: Cell<bool>,
+}
+
+impl<'a> Item<'a> {
+    /// Reads the item, or a part of it, as a payload struct, with the repair of repeated keys where it is needed.
+    ///
+    /// # Errors
+    /// `invalid_shape`, with the place in the item and what was expected there.
+    pub fn parse<T: Deserialize<'a>>(&self, text: &'a str) -> Result<T, Reject> {
+        let (value, is_repaired) = json::parse(text, self.is_lenient, self.arena)?;
+        if is_repaired {
+            self.has_repaired_key.set(true);
+        }
+        Ok(value)
+    }
+
+    /// Sets the event's time from what the vendor printed at `pointer`.
+    ///
+    /// # Errors
+    /// `invalid_timestamp`: an unreadable time is never replaced by another.
+    pub fn occurred(&self, event: &mut Event<'a>, pointer: &str, printed: Option<&str>) -> Result<(), Reject> {
+        let Some(printed) = printed else { return Ok(()) };
+        let time = fields::time(printed, self.hints.zone).ok_or_else(|| Reject::invalid_timestamp(pointer))?;
+        event.occurred_at = Some(time.instant);
+        if time.is_zone_assumed {
+            event.occurred_at_zone = Some(self.hints.zone.map_or(fields::DEFAULT_ZONE, Zone::name));
+        }
+        Ok(())
+    }
+
+    /// Names the printed values that identify the fact. Where all are missing, the item's bytes identify it.
+    pub fn identify(&self, event: &mut Event<'a>, values: &[Option<&'a str>]) {
+        if values.iter().any(Option::is_some) {
+            event.identity = self.arena.alloc_slice_fill_iter(values.iter().map(|value| value.unwrap_or_default()));
+        }
+    }
+
+    /// Marks that a hint contradicts the body, which holds: attribute `hint_conflict`, as `channel=sms` or `event=SEEN`.
+    pub fn note_conflict(&self, event: &mut Event<'a>, channel: Option<Channel>, event_hint: Option<&str>) {
+        let mut note = bumpalo::collections::String::new_in(self.arena);
+        if let Some(channel) = channel {
+            let _ = write!(note, "channel={channel}");
+        }
+        if let Some(hint) = event_hint {
+            let comma = if note.is_empty() { "" } else { "," };
+            let _ = write!(note, "{comma}event={hint}");
+        }
+        if !note.is_empty() {
+            event.attributes.put("hint_conflict", note.into_bump_str());
+            event.has_hint_conflict = true;
+        }
+    }
+}
+
+/// What became of one item.
+#[derive(Debug)]
+pub struct Normalized<'a> {
+    /// Position in the body, from 0.
+    pub index: i32,
+    pub count: i32,
+    /// The item's bytes as they arrived; the whole body where it can't be split.
+    pub bytes: &'a [u8],
+    pub outcome: Outcome<'a>,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "an outcome lives on the stack for one item")]
+pub enum Outcome<'a> {
+    Event(Event<'a>),
+    Ignored(Ignored),
+    Rejected(Reject),
+}
+
+/// The adapter of a vendor's name.
+pub fn find(vendor: &str) -> Option<&'static Adapter> {
+    ADAPTERS.into_iter().find(|adapter| adapter.vendor == vendor)
+}
+
+impl Adapter {
+    /// The channel of a hint: our slug, `none`, or the vendor's own word, without regard to case.
+    pub fn channel_of_hint(&self, word: &str) -> Option<Channel> {
+        let own = self.channel_words.iter().find(|(own, _)| own.eq_ignore_ascii_case(word));
+        Channel::from_slug(word).or(own.map(|(_, channel)| *channel))
+    }
+
+    /// Whether the vendor has an event of this name, without regard to case.
+    pub fn has_event(&self, event: &str) -> bool {
+        self.rows.iter().any(|row| row.event.eq_ignore_ascii_case(event))
+    }
+
+    /// The streams that the vendor's events can go to.
+    pub fn streams(&self) -> impl Iterator<Item = Stream> {
+        self.rows.iter().filter_map(|row| Stream::of(row.channel, row.event_type))
+    }
+
+    /// Turns one body into its events, one call of `each` an item, in order. Items don't touch one another.
+    ///
+    /// The events borrow from `payload`, `hints` and `arena`.
+    pub fn normalize<'a>(
+        &self,
+        payload: &'a [u8],
+        hints: &'a Hints<'a>,
+        reading: &Reading,
+        arena: &'a Bump,
+        mut each: impl FnMut(Normalized<'a>),
+    ) {
+        let mut whole = |outcome| each(Normalized { index: 0, count: 1, bytes: payload, outcome });
+        let body = match Body::read(payload, self.batch, reading, arena) {
+            Ok(body) => body,
+            Err(reject) => return whole(Outcome::Rejected(reject)),
+        };
+        let item = |text| Item { text, hints, arena, is_lenient: reading.is_lenient, has_repaired_key: Cell::new(false) };
+        match body.items {
+            json::Items::One(text) => whole(self.outcome(&item(text), &body, reading.depth)),
+            json::Items::Many(elements) if elements.is_empty() => whole(Outcome::Ignored(Ignored::EmptyBatch)),
+            json::Items::Many(ref elements) => {
+                let count = i32::try_from(elements.len()).unwrap_or(i32::MAX);
+                // The batch itself has taken one level of nesting, or two where it stands under a key.
+                let depth = reading.depth.saturating_sub(if self.batch == Batch::Array { 1 } else { 2 });
+                for (index, element) in (0..).zip(elements) {
+                    let text = element.get();
+                    let start = text.as_ptr() as usize - body.text.as_ptr() as usize;
+                    let outcome = self.outcome(&item(text), &body, depth);
+                    each(Normalized { index, count, bytes: &payload[start..start + text.len()], outcome });
+                }
+            }
+        }
+    }
+
+    fn outcome<'a>(&self, item: &Item<'a>, body: &Body<'_>, depth: usize) -> Outcome<'a> {
+        if json::is_deeper_than(item.text, depth) {
+            return Outcome::Rejected(Reject::new(
+                Reason::TooDeep,
+                "the body is nested deeper than the setting `limits.depth` allows",
+            ));
+        }
+        if !item.text.starts_with('{') {
+            return Outcome::Rejected(Reject::invalid_shape("", "an object"));
+        }
+        if (self.is_probe)(item) {
+            return Outcome::Ignored(Ignored::Verification);
+        }
+        let mut event = match (self.normalize)(item) {
+            Ok(event) => event,
+            Err(reject) => return Outcome::Rejected(reject),
+        };
+        // The streams are a closed set, so that every topic is checked before the first record.
+        if Stream::of(event.channel, event.event_type).is_none() {
+            return Outcome::Rejected(Reject::unknown_event("the catalogue has no stream for this event"));
+        }
+        let repairs = match (body.is_comma_repaired, item.has_repaired_key.get()) {
+            (true, true) => Some("trailing_comma,duplicate_key"),
+            (true, false) => Some("trailing_comma"),
+            (false, true) => Some("duplicate_key"),
+            (false, false) => None,
+        };
+        event.attributes.put("repaired_json", repairs);
+        Outcome::Event(event)
+    }
+}
+
+/// A body that was read and split. A repair keeps every offset, so items are slices of the original too.
+struct Body<'a> {
+    text: &'a str,
+    items: json::Items<'a>,
+    is_comma_repaired: bool,
+}
+
+impl<'a> Body<'a> {
+    fn read(payload: &'a [u8], batch: Batch, reading: &Reading, arena: &'a Bump) -> Result<Self, Reject> {
+        if payload.len() > reading.body_bytes {
+            return Err(Reject::new(Reason::TooLarge, "the body is longer than the setting `limits.body_bytes` allows"));
+        }
+        let Ok(text) = simdutf8::basic::from_utf8(payload) else {
+            return Err(Reject::new(Reason::InvalidJson, "expected UTF-8"));
+        };
+        if let Ok(items) = json::split(text, batch) {
+            return Ok(Self { text, items, is_comma_repaired: false });
+        }
+        let repaired = if reading.is_lenient { json::without_trailing_commas(text) } else { None };
+        if let Some(repaired) = repaired {
+            let text = arena.alloc_str(&repaired);
+            if let Ok(items) = json::split(text, batch) {
+                return Ok(Self { text, items, is_comma_repaired: true });
+            }
+        }
+        Err(Reject::new(Reason::InvalidJson, "expected JSON"))
+    }
+}

@@ -1,0 +1,209 @@
+//! Every fixture of every vendor: a payload, its expected outcome, one named test each.
+//!
+//! `x.json` is a payload, `x.expected.json` lists one entry per item: `{"event": …}`, `{"dead_letter": …}` or
+//! `{"ignored": …}`; `x.hints.json` holds hints where a case needs them. Of a dead letter only what the file names is
+//! compared. `make golden` writes the expected files anew.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bumpalo::Bump;
+use event_normalizer::avro::{self, Encoder};
+use event_normalizer::commands::translate;
+use event_normalizer::envelope::{Envelope, Origin, Source};
+use event_normalizer::event::Instant;
+use event_normalizer::vendors::{ADAPTERS, Adapter, Hints, Outcome, Reading, Region, Zone};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for adapter in ADAPTERS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/vendors").join(adapter.vendor).join("fixtures");
+        let payloads = payloads(&folder);
+        assert!(!payloads.is_empty(), "{} has no fixtures", adapter.vendor);
+        for payload in &payloads {
+            let name = format!("{}::{}", adapter.vendor, case_name(&folder, payload));
+            let payload = payload.clone();
+            trials.push(Trial::test(name, move || check(adapter, &payload)));
+        }
+        trials.push(Trial::test(format!("{}::every_row_has_a_case", adapter.vendor), move || {
+            rows_have_cases(adapter, &payloads)
+        }));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn case_name(folder: &Path, payload: &Path) -> String {
+    let relative = payload.strip_prefix(folder).unwrap_or(payload).with_extension("");
+    relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("::")
+}
+
+/// The payloads of a folder and its subfolders; fails on an expected file or hints without a payload.
+fn payloads(folder: &Path) -> Vec<PathBuf> {
+    let mut payloads = BTreeSet::new();
+    let mut companions = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Some(case) = name.strip_suffix(".expected.json").or(name.strip_suffix(".hints.json")) {
+                companions.push(path.with_file_name(format!("{case}.json")));
+            } else if name.ends_with(".json") {
+                payloads.insert(path);
+            }
+        }
+    }
+    for companion in companions {
+        assert!(payloads.contains(&companion), "no payload {}", companion.display());
+    }
+    payloads.into_iter().collect()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HintFile {
+    channel: Option<String>,
+    event: Option<String>,
+    format: Option<String>,
+    account: Option<String>,
+    zone: Option<String>,
+    region: Option<String>,
+}
+
+impl HintFile {
+    fn of(payload: &Path) -> Self {
+        let path = payload.with_extension("hints.json");
+        if !path.exists() {
+            return Self::default();
+        }
+        serde_json::from_slice(&fs::read(&path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+}
+
+fn check(adapter: &Adapter, payload: &Path) -> Result<(), Failed> {
+    let found = outcomes(adapter, payload)?;
+    let expected_path = payload.with_extension("expected.json");
+    if std::env::var_os("GOLDEN_REWRITE").is_some() {
+        fs::write(&expected_path, serde_json::to_string_pretty(&found)? + "\n")?;
+        return Ok(());
+    }
+    let expected: Vec<Value> =
+        serde_json::from_slice(&fs::read(&expected_path).map_err(|error| format!("{}: {error}", expected_path.display()))?)?;
+    if found.len() != expected.len() {
+        return Err(format!("{} items, expected {}: {found:#?}", found.len(), expected.len()).into());
+    }
+    for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        let is_same = match (found.get("dead_letter"), expected.get("dead_letter")) {
+            (Some(found), Some(Value::Object(expected))) => expected.iter().all(|(key, value)| found.get(key) == Some(value)),
+            _ => found == expected,
+        };
+        if !is_same {
+            return Err(difference(index, found, expected).into());
+        }
+    }
+    Ok(())
+}
+
+fn difference(index: usize, found: &Value, expected: &Value) -> String {
+    let mut lines = vec![format!("item {index} differs")];
+    let (mut found_leaves, mut expected_leaves) = (Vec::new(), Vec::new());
+    leaves("", found, &mut found_leaves);
+    leaves("", expected, &mut expected_leaves);
+    lines.extend(expected_leaves.iter().filter(|leaf| !found_leaves.contains(leaf)).map(|leaf| format!("  expected {leaf}")));
+    lines.extend(found_leaves.iter().filter(|leaf| !expected_leaves.contains(leaf)).map(|leaf| format!("  found    {leaf}")));
+    lines.join("\n")
+}
+
+fn leaves(path: &str, value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => object.iter().for_each(|(key, value)| leaves(&format!("{path}/{key}"), value, out)),
+        leaf => out.push(format!("{path} = {leaf}")),
+    }
+}
+
+/// What becomes of each item, in the form of the expected files. Each envelope also goes through Avro and back.
+fn outcomes(adapter: &Adapter, payload: &Path) -> Result<Vec<Value>, Failed> {
+    let body = fs::read(payload)?;
+    let file = HintFile::of(payload);
+    let zone = file.zone.as_deref().map(Zone::named).transpose()?;
+    let region: Option<Region> = file.region.as_deref().map(|region| region.parse().expect("a region"));
+    let hints = Hints {
+        channel: file.channel.as_deref(),
+        event: file.event.as_deref(),
+        format: file.format.as_deref(),
+        account: file.account.as_deref(),
+        zone: zone.as_ref(),
+        region,
+    };
+    let arena = Bump::new();
+    let encoder = Encoder::verified()?;
+    let schema = avro::schema()?;
+    let mut entries = Vec::new();
+    let mut failure = None;
+    adapter.normalize(&body, &hints, &Reading::default(), &arena, |normalized| {
+        let bytes = normalized.bytes;
+        let entry = match normalized.outcome {
+            Outcome::Event(event) => {
+                let source = Source {
+                    kafka_topic: "raw",
+                    kafka_partition: 1,
+                    kafka_offset: 2,
+                    item_index: normalized.index,
+                    item_count: normalized.count,
+                };
+                let origin = Origin { vendor: adapter.vendor, account: hints.account, received_at: Instant(0), source };
+                let envelope = Envelope::wrap(event, origin, bytes, true, &arena);
+                let mut framed = Vec::new();
+                encoder.encode(&envelope, &mut framed);
+                if let Err(error) = avro::check(&schema, &envelope, &framed) {
+                    failure = Some(error);
+                }
+                let mut object = translate::envelope_object(&envelope).expect("an envelope is a JSON object");
+                for plumbing in ["event_id", "vendor", "received_at", "source", "payload"] {
+                    assert!(object.shift_remove(plumbing).is_some(), "{plumbing} is always there");
+                }
+                json!({ "event": object })
+            }
+            Outcome::Ignored(ignored) => json!({"ignored": {"cause": ignored.cause()}}),
+            Outcome::Rejected(reject) => json!({"dead_letter": {"reason": reject.reason.name(), "detail": reject.detail}}),
+        };
+        entries.push(entry);
+    });
+    match failure {
+        Some(error) => Err(format!("{error:#}").into()),
+        None => Ok(entries),
+    }
+}
+
+/// Every row of the catalogue has a case that gives its event, on its channel, in its format.
+fn rows_have_cases(adapter: &Adapter, payloads: &[PathBuf]) -> Result<(), Failed> {
+    let mut seen = BTreeSet::new();
+    for payload in payloads {
+        let hinted_format = HintFile::of(payload).format;
+        for outcome in outcomes(adapter, payload)? {
+            let Some(event) = outcome.get("event") else { continue };
+            let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let key = (text("vendor_event"), text("channel"), text("event_type"));
+            for format in [None, event.get("vendor_format").and_then(Value::as_str).map(str::to_owned), hinted_format.clone()] {
+                seen.insert((key.clone(), format));
+            }
+        }
+    }
+    let missing: Vec<_> = adapter
+        .rows
+        .iter()
+        .filter(|row| {
+            let key = (row.event.to_owned(), row.channel.slug().to_owned(), row.event_type.0.to_owned());
+            !seen.contains(&(key, row.format.map(str::to_owned)))
+        })
+        .map(|row| format!("{} on {} as {}", row.event, row.channel, row.format.unwrap_or("default")))
+        .collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("rows without a case: {missing:#?}").into()) }
+}
