@@ -6,8 +6,8 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Success,
-    /// `translate`: an item was set aside. Else: the run failed.
-    SetAside,
+    /// The run failed; of `translate`: an item was set aside.
+    Failure,
     /// A wrong call.
     Usage,
     /// A fault of the program.
@@ -24,7 +24,7 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Success => 0,
-            Self::SetAside => 1,
+            Self::Failure => 1,
             Self::Usage => 2,
             Self::Internal => 70,
             Self::GivenUp => 75,

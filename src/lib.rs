@@ -29,3 +29,15 @@ pub mod avro;
 pub mod commands;
 
 pub mod exit;
+
+pub mod settings;
+
+pub mod metrics;
+
+pub mod status;
+
+pub mod kafka;
+
+pub mod admin;
+
+pub mod logs;

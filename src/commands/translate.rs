@@ -71,7 +71,7 @@ impl Translate {
             io::stdin().lock().read_to_end(&mut body).context("standard input")?;
             is_clean = request.translate(&body, self.explain, &mut out)?;
         }
-        Ok(if is_clean { Exit::Success } else { Exit::SetAside })
+        Ok(if is_clean { Exit::Success } else { Exit::Failure })
     }
 }
 

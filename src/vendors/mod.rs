@@ -38,6 +38,10 @@ pub struct Adapter {
     pub batch: Batch,
     /// The vendor's own words for channels, beside our slugs, as hints may give them.
     pub channel_words: &'static [(&'static str, Channel)],
+    /// Whether some bodies don't tell their channel, so that a hint is needed.
+    pub has_ambiguous_channels: bool,
+    /// Whether some times have no zone, so that one is assumed.
+    pub has_local_times: bool,
     /// Whether an item is the vendor's probe of our address; asked before any hint.
     pub is_probe: fn(&Item<'_>) -> bool,
     pub normalize: for<'a> fn(&Item<'a>) -> Result<Event<'a>, Reject>,

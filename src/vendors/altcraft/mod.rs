@@ -18,6 +18,8 @@ pub const ADAPTER: Adapter = Adapter {
     rows: events::ROWS,
     batch: Batch::Array,
     channel_words: &[],
+    has_ambiguous_channels: false,
+    has_local_times: false,
     is_probe: |_| false,
     normalize: hook::normalize,
 };

@@ -29,6 +29,8 @@ pub const ADAPTER: Adapter = Adapter {
     rows: events::ROWS,
     batch: Batch::Key("results"),
     channel_words: channels::SUBSCRIPTION_WORDS,
+    has_ambiguous_channels: true,
+    has_local_times: false,
     is_probe: |_| false,
     normalize: record::normalize,
 };

@@ -18,8 +18,16 @@ use crate::reject::Reject;
 use crate::vendors::fields::{Present, Text};
 use crate::vendors::{Adapter, Batch, Item, json};
 
-pub const ADAPTER: Adapter =
-    Adapter { vendor: "mobtexting", rows: events::ROWS, batch: Batch::Never, channel_words: &[], is_probe, normalize };
+pub const ADAPTER: Adapter = Adapter {
+    vendor: "mobtexting",
+    rows: events::ROWS,
+    batch: Batch::Never,
+    channel_words: &[],
+    has_ambiguous_channels: false,
+    has_local_times: true,
+    is_probe,
+    normalize,
+};
 
 /// Keys whose presence tells a shape.
 #[derive(Debug, Default, Deserialize)]

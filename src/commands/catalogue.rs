@@ -1,0 +1,91 @@
+//! `catalogue`: what is understood.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::event::Stream;
+use crate::exit::Exit;
+use crate::vendors::{ADAPTERS, Adapter, Row};
+
+#[derive(Debug, Args)]
+pub struct Catalogue {
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Output {
+    Table,
+    Tsv,
+    Json,
+}
+
+/// A line of the catalogue.
+#[derive(Debug, Serialize)]
+struct Line {
+    vendor: &'static str,
+    channel: &'static str,
+    event: &'static str,
+    format: &'static str,
+    event_type: &'static str,
+    stream: &'static str,
+}
+
+const HEADINGS: [&str; 6] = ["vendor", "channel", "event", "format", "event_type", "stream"];
+
+impl Line {
+    fn of(adapter: &Adapter, row: &Row) -> Self {
+        Self {
+            vendor: adapter.vendor,
+            channel: row.channel.slug(),
+            event: row.event,
+            format: row.format.unwrap_or_default(),
+            event_type: row.event_type.0,
+            stream: Stream::of(row.channel, row.event_type).map_or("", Stream::name),
+        }
+    }
+
+    fn cells(&self) -> [&'static str; 6] {
+        [self.vendor, self.channel, self.event, self.format, self.event_type, self.stream]
+    }
+}
+
+impl Catalogue {
+    /// Prints every row of every vendor.
+    ///
+    /// # Errors
+    /// Standard output fails.
+    pub fn run(&self) -> Result<Exit> {
+        let lines: Vec<_> =
+            ADAPTERS.into_iter().flat_map(|adapter| adapter.rows.iter().map(|row| Line::of(adapter, row))).collect();
+        let text = match self.output {
+            Output::Json => serde_json::to_string_pretty(&lines)?,
+            Output::Tsv => rows(&lines, |cells| cells.join("\t")),
+            Output::Table => table(&lines),
+        };
+        writeln!(io::stdout().lock(), "{text}").context("standard output")?;
+        Ok(Exit::Success)
+    }
+}
+
+fn rows(lines: &[Line], text: impl Fn([&str; 6]) -> String) -> String {
+    let all = [HEADINGS].into_iter().chain(lines.iter().map(Line::cells));
+    all.map(text).collect::<Vec<_>>().join("\n")
+}
+
+fn table(lines: &[Line]) -> String {
+    let mut widths = HEADINGS.map(str::len);
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line.cells()) {
+            *width = (*width).max(cell.len());
+        }
+    }
+    rows(lines, |cells| {
+        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    })
+}

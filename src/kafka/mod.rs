@@ -1,0 +1,181 @@
+//! All that names rdkafka: the clients, the loop, transactions, rebalances, topics.
+
+mod dead_letter;
+mod outbox;
+mod rebalance;
+mod sender;
+mod source;
+mod tally;
+pub mod topics;
+mod transaction;
+pub mod worker;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use tracing::{debug, error, info, warn};
+
+use crate::settings::{Delivery, Guarantee, Kafka, Settings};
+
+/// Longest life of a transaction. It exceeds a broker's fail-over (9 s by default) and stays below the session time-out,
+/// so that a stuck commit dies before its partitions can move.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// At least the transaction's time-out and the 10 s that a coordinator may take to notice it.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// How often librdkafka reports what the lag is made of.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Options that the promises depend on, with the setting to use instead where there is one.
+const OWN_OPTIONS: &[(&str, &str)] = &[
+    ("acks", ""),
+    ("bootstrap.servers", "kafka.brokers"),
+    ("enable.auto.commit", ""),
+    ("enable.auto.offset.store", ""),
+    ("enable.idempotence", ""),
+    ("group.id", "kafka.group"),
+    ("isolation.level", ""),
+    ("metadata.broker.list", "kafka.brokers"),
+    ("request.required.acks", ""),
+    ("sasl.mechanism", "kafka.security.sasl.mechanism"),
+    ("sasl.mechanisms", "kafka.security.sasl.mechanism"),
+    ("sasl.password", "kafka.security.sasl.password"),
+    ("sasl.username", "kafka.security.sasl.username"),
+    ("security.protocol", "kafka.security.protocol"),
+    ("transactional.id", "kafka.transactional_id_prefix"),
+];
+
+/// Refuses pass-through options that would break a promise, and times that don't fit together.
+///
+/// # Errors
+/// Names the option and the setting to use instead.
+pub fn check_options(kafka: &Kafka, delivery: &Delivery) -> Result<()> {
+    for (section, options) in [
+        ("options", &kafka.options),
+        ("consumer_options", &kafka.consumer_options),
+        ("producer_options", &kafka.producer_options),
+    ] {
+        for (option, instead) in OWN_OPTIONS {
+            if options.contains_key(*option) {
+                let cure = if instead.is_empty() { "leave it out".to_owned() } else { format!("use {instead}") };
+                bail!("kafka.{section}: {option} is set by the program: {cure}");
+            }
+        }
+    }
+    let timeout = kafka.producer_options.get("transaction.timeout.ms").or(kafka.options.get("transaction.timeout.ms"));
+    let timeout = timeout.map(|text| text.parse::<u64>()).transpose();
+    let timeout =
+        timeout.context("transaction.timeout.ms: expected milliseconds")?.map_or(TRANSACTION_TIMEOUT, Duration::from_millis);
+    ensure!(
+        delivery.guarantee == Guarantee::AtLeastOnce || delivery.commit_interval() < timeout / 2,
+        "delivery.commit_interval_ms: expected less than half of transaction.timeout.ms, which is {}",
+        timeout.as_millis()
+    );
+    Ok(())
+}
+
+fn apply(config: &mut ClientConfig, options: &BTreeMap<String, String>) {
+    for (option, value) in options {
+        config.set(option, value);
+    }
+}
+
+/// What all clients share.
+fn client(kafka: &Kafka) -> Result<ClientConfig> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &kafka.brokers);
+    config.set("client.id", format!("event-normalizer-{}", host_name()));
+    config.set("socket.keepalive.enable", "true");
+    config.set("security.protocol", kafka.security.protocol.name());
+    if let Some(sasl) = &kafka.security.sasl {
+        config.set("sasl.mechanism", &sasl.mechanism);
+        config.set("sasl.username", &sasl.username);
+        config.set("sasl.password", sasl.password()?.reveal());
+    }
+    let tls = &kafka.security.tls;
+    for (option, file) in [
+        ("ssl.ca.location", &tls.ca_file),
+        ("ssl.certificate.location", &tls.certificate_file),
+        ("ssl.key.location", &tls.key_file),
+    ] {
+        if let Some(file) = file {
+            config.set(option, file.to_string_lossy());
+        }
+    }
+    config.set_log_level(RDKafkaLogLevel::Info);
+    apply(&mut config, &kafka.options);
+    Ok(config)
+}
+
+/// The consumer of one worker.
+fn consumer(settings: &Settings) -> Result<ClientConfig> {
+    let kafka = &settings.kafka;
+    let mut config = client(kafka)?;
+    config.set("group.id", &kafka.group);
+    config.set("auto.offset.reset", kafka.auto_offset_reset.name());
+    config.set("isolation.level", "read_committed");
+    config.set("enable.auto.commit", "false");
+    config.set("enable.auto.offset.store", "false");
+    // There is no state to move, so the eager protocol costs little, and the cooperative one reads on during a rebalance,
+    // which aborts the transaction that is open then.
+    config.set("partition.assignment.strategy", "roundrobin");
+    config.set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string());
+    config.set("statistics.interval.ms", STATISTICS_INTERVAL.as_millis().to_string());
+    // librdkafka's default would hold 64 MiB a consumer without being faster.
+    config.set("queued.max.messages.kbytes", "16384");
+    config.set("queued.min.messages", "10000");
+    apply(&mut config, &kafka.consumer_options);
+    Ok(config)
+}
+
+/// The producer of one worker; `transactional_id` is `None` for at-least-once.
+fn producer(settings: &Settings, transactional_id: Option<&str>) -> Result<ClientConfig> {
+    let kafka = &settings.kafka;
+    let mut config = client(kafka)?;
+    config.set("enable.idempotence", "true");
+    config.set("acks", "all");
+    // As Java clients partition, so that keys of other topics meet ours.
+    config.set("partitioner", "murmur2_random");
+    config.set("linger.ms", "5");
+    config.set("queue.buffering.max.kbytes", "32768");
+    config.set("queue.buffering.max.messages", "100000");
+    // The broker says what is too large, not a default of the client: an envelope holds the body, and some more.
+    config.set("message.max.bytes", (settings.limits.body_bytes * 2 + 1_048_576).to_string());
+    if let Some(id) = transactional_id {
+        config.set("transactional.id", id);
+        config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
+    }
+    apply(&mut config, &kafka.producer_options);
+    Ok(config)
+}
+
+/// The id under which one worker's transactions are fenced: the same after a restart of the same pod, another for every
+/// other worker of the group.
+fn transactional_id(kafka: &Kafka, worker: usize) -> String {
+    let prefix = &kafka.transactional_id_prefix;
+    if prefix.is_empty() { format!("{}-{}-{worker}", kafka.group, host_name()) } else { format!("{prefix}-{worker}") }
+}
+
+/// `POD_NAME`, else the host's name.
+fn host_name() -> String {
+    std::env::var("POD_NAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| {
+        let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+        name.unwrap_or_else(|| "localhost".to_owned())
+    })
+}
+
+/// librdkafka's own lines. They name brokers, topics and settings, never a record's content.
+fn log_client_line(level: RDKafkaLogLevel, facility: &str, text: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            error!(facility, text, "kafka client");
+        }
+        RDKafkaLogLevel::Warning => warn!(facility, text, "kafka client"),
+        RDKafkaLogLevel::Notice => info!(facility, text, "kafka client"),
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => debug!(facility, text, "kafka client"),
+    }
+}

@@ -1,0 +1,429 @@
+//! The open transaction of one worker: what was read, what was sent for it, and what to read again if it fails.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use bumpalo::Bump;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::topic_partition_list::Offset;
+
+use super::dead_letter::{self, Place};
+use super::sender::{Outgoing, SendError, Sender, is_refusal};
+use super::source::Source;
+use super::tally::Tally;
+use super::transaction::TransactionError;
+use crate::avro::Encoder;
+use crate::envelope::{self, Envelope, Origin};
+use crate::event;
+use crate::metrics::Metrics;
+use crate::reject::{Ignored, Reason, Reject};
+use crate::settings::{DeadLetterPayload, EnvelopePayload, Settings};
+use crate::vendors::{Hints, Normalized, Outcome, Reading};
+
+/// What all workers share and none changes.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub settings: Settings,
+    pub sources: Vec<Source>,
+    pub metrics: Metrics,
+    encoder: Encoder,
+    reading: Reading,
+    /// Topic by stream.
+    topics: Vec<String>,
+}
+
+impl Shared {
+    pub fn new(settings: Settings, metrics: Metrics, encoder: Encoder) -> Result<Self> {
+        Ok(Self {
+            sources: Source::all(&settings)?,
+            reading: settings.reading(),
+            topics: event::Stream::all().map(|stream| settings.topics.of(stream)).collect(),
+            settings,
+            metrics,
+            encoder,
+        })
+    }
+
+    pub fn source(&self, topic: &str) -> Option<usize> {
+        self.sources.iter().position(|source| source.topic == topic)
+    }
+}
+
+/// A partition of a source: position of the source, number of the partition.
+pub(super) type Partition = (usize, i32);
+
+/// Offsets of one partition in the open transaction.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    first: i64,
+    /// The next offset to read.
+    next: i64,
+}
+
+/// One item of one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct ItemKey {
+    partition: Partition,
+    offset: i64,
+    item: i32,
+}
+
+/// Why a record could not be handled.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Transaction(TransactionError),
+    /// Nothing that is done again can help.
+    Stop(anyhow::Error),
+}
+
+impl From<TransactionError> for Failure {
+    fn from(error: TransactionError) -> Self {
+        Self::Transaction(error)
+    }
+}
+
+/// Sends the outputs of records, and remembers what belongs to the open transaction.
+pub(super) struct Outbox {
+    sender: Sender,
+    pending: BTreeMap<Partition, Span>,
+    /// Partitions whose records must be read again, from at least these offsets.
+    rewind: BTreeMap<Partition, i64>,
+    tally: Tally,
+    records: usize,
+    bytes: usize,
+    began_at: Instant,
+    /// Most records of a transaction; halved while a broker refuses something in it.
+    records_max: usize,
+    /// Every output is awaited before the next is sent, so that the one that is refused is known.
+    is_isolating: bool,
+    /// How often the output of an item was refused.
+    refusals: BTreeMap<ItemKey, u8>,
+    /// Next offsets by partition, as of the last commit.
+    pub committed: BTreeMap<Partition, i64>,
+    buffer: Vec<u8>,
+}
+
+impl Outbox {
+    pub fn new(sender: Sender, shared: &Shared) -> Self {
+        Self {
+            sender,
+            pending: BTreeMap::new(),
+            rewind: BTreeMap::new(),
+            tally: Tally::new(shared.sources.len()),
+            records: 0,
+            bytes: 0,
+            began_at: Instant::now(),
+            records_max: shared.settings.delivery.commit_records,
+            is_isolating: false,
+            refusals: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.sender.is_open()
+    }
+
+    pub fn needs_new_sender(&self) -> bool {
+        !self.sender.is_open() && self.sender.is_dirty()
+    }
+
+    /// Takes a new sender in place of one that can't be used any more; what was open is read again.
+    pub fn replace_sender(&mut self, sender: Sender) {
+        self.sender = sender;
+    }
+
+    /// Sends what one record gives. The record is part of the open transaction from here on, also where this fails.
+    pub fn handle(&mut self, message: &BorrowedMessage<'_>, shared: &Shared, arena: &Bump) -> Result<(), Failure> {
+        let Some(source_index) = shared.source(message.topic()) else {
+            return Err(Failure::Stop(anyhow!("a record of a topic that is no source")));
+        };
+        let partition = (source_index, message.partition());
+        if self.rewind.contains_key(&partition) {
+            // Read ahead of the rewind, and read again after it.
+            return Ok(());
+        }
+        if !self.sender.is_open() {
+            self.began_at = Instant::now();
+        }
+        let offset = message.offset();
+        let span = self.pending.entry(partition).or_insert(Span { first: offset, next: offset });
+        span.next = offset + 1;
+        self.records += 1;
+        self.sender.begin()?;
+
+        let source = &shared.sources[source_index];
+        let timestamp = message.timestamp().to_millis();
+        let Some(payload) = message.payload() else {
+            self.tally.record(source_index, 0, timestamp);
+            self.tally.ignored(source.vendor, Ignored::Tombstone);
+            return Ok(());
+        };
+        self.tally.record(source_index, payload.len(), timestamp);
+        self.bytes += payload.len();
+        let hints = source.hints(message.headers());
+        let mut failure = None;
+        let record = Record { message, source, shared, partition, hints: &hints };
+        source.adapter.normalize(payload, &hints, &shared.reading, arena, |normalized| {
+            if failure.is_none() {
+                failure = self.put(record, normalized, arena).err();
+            }
+        });
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Sends what one item gives.
+    fn put<'a>(&mut self, record: Record<'a>, normalized: Normalized<'a>, arena: &'a Bump) -> Result<(), Failure> {
+        let Normalized { index, count, bytes, outcome } = normalized;
+        let key = ItemKey { partition: record.partition, offset: record.message.offset(), item: index };
+        let place = Place { partition: key.partition.1, offset: key.offset, item: index, items: count };
+        let refusals = self.refusals.get(&key).copied().unwrap_or(0);
+        let vendor = record.source.vendor;
+        let (reject, refusals) = match outcome {
+            Outcome::Ignored(ignored) => {
+                self.tally.ignored(vendor, ignored);
+                return Ok(());
+            }
+            Outcome::Rejected(reject) => (reject, refusals),
+            Outcome::Event(event) if refusals == 0 => {
+                let marks = (event.has_unlisted_status, event.has_hint_conflict);
+                let envelope = record.wrap(event, place, bytes, arena);
+                if self.send_event(record, &envelope, key)? {
+                    if marks.0 {
+                        self.tally.unlisted_status(vendor);
+                    }
+                    if marks.1 {
+                        self.tally.hint_conflict(vendor);
+                    }
+                    return Ok(());
+                }
+                (refused(), 0)
+            }
+            Outcome::Event(_) => (refused(), refusals - 1),
+        };
+        self.send_dead_letter(record, place, bytes, &reject, refusals, key)
+    }
+
+    /// Returns whether the client took the event; it does not take what is longer than its own limit.
+    fn send_event(&mut self, record: Record<'_>, envelope: &Envelope<'_>, key: ItemKey) -> Result<bool, Failure> {
+        let Some(stream) = envelope.stream() else {
+            return Err(Failure::Stop(anyhow!("the catalogue has an event without a stream")));
+        };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        record.shared.encoder.encode(envelope, &mut buffer);
+        let outgoing = Outgoing {
+            topic: &record.shared.topics[stream.index()],
+            partition: None,
+            payload: Some(&buffer),
+            key: Some(envelope.key().as_bytes()),
+            timestamp: record.message.timestamp().to_millis(),
+            headers: trace_headers(record.message.headers()),
+            delivery_opaque: (),
+        };
+        let sent = self.send(outgoing, key);
+        self.buffer = buffer;
+        if sent? {
+            self.tally.produced(record.source.vendor, stream);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// A dead letter with its payload; with headers only where that was refused before or the settings say so.
+    fn send_dead_letter(
+        &mut self,
+        record: Record<'_>,
+        place: Place,
+        bytes: &[u8],
+        reject: &Reject,
+        refusals: u8,
+        key: ItemKey,
+    ) -> Result<(), Failure> {
+        let keeps_payload = record.shared.settings.dead_letters.payload == DeadLetterPayload::Full;
+        for has_payload in [true, false] {
+            if has_payload && (refusals > 0 || !keeps_payload) {
+                continue;
+            }
+            if refusals > 1 {
+                break;
+            }
+            let headers =
+                dead_letter::headers(record.message.headers(), record.source, place, record.hints, reject, has_payload);
+            let outgoing = Outgoing {
+                topic: &record.shared.settings.topics.dead_letters,
+                partition: None,
+                payload: has_payload.then_some(bytes),
+                key: record.message.key(),
+                timestamp: record.message.timestamp().to_millis(),
+                headers: Some(headers),
+                delivery_opaque: (),
+            };
+            if self.send(outgoing, key)? {
+                self.tally.dead_letter(record.source.vendor, reject.reason);
+                return Ok(());
+            }
+        }
+        let topic = &record.shared.settings.topics.dead_letters;
+        Err(Failure::Stop(anyhow!("{topic} refuses a dead letter of headers only: raise its max.message.bytes")))
+    }
+
+    /// Returns whether the client took the record.
+    fn send(&mut self, outgoing: Outgoing<'_>, key: ItemKey) -> Result<bool, Failure> {
+        match self.sender.send(outgoing) {
+            Ok(()) => {}
+            Err(SendError::TooLarge) => return Ok(false),
+            Err(SendError::Failed(error)) => return Err(error.into()),
+        }
+        if self.is_isolating
+            && let Err(error) = self.sender.wait_for_reports()
+        {
+            if is_refusal(error.code) {
+                *self.refusals.entry(key).or_insert(0) += 1;
+            }
+            return Err(error.into());
+        }
+        Ok(true)
+    }
+
+    /// Whether the transaction has lasted long enough, or one of the guards is reached.
+    pub fn is_due(&self, shared: &Shared) -> bool {
+        let delivery = &shared.settings.delivery;
+        self.is_open()
+            && (self.records >= self.records_max
+                || self.bytes >= delivery.commit_bytes
+                || self.began_at.elapsed() >= delivery.commit_interval())
+    }
+
+    /// When the transaction is due by the clock; `None` where none is open.
+    pub fn due_at(&self, shared: &Shared) -> Option<Instant> {
+        self.is_open().then(|| self.began_at + shared.settings.delivery.commit_interval())
+    }
+
+    /// Commits what was sent with the offsets that were read for it.
+    ///
+    /// # Errors
+    /// The transaction has failed and must be aborted.
+    pub fn commit<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, shared: &Shared) -> Result<(), TransactionError> {
+        let started_at = Instant::now();
+        let offsets = self.offsets(shared).map_err(TransactionError::from)?;
+        self.sender.commit(&offsets, consumer)?;
+
+        let metrics = &shared.metrics;
+        metrics.transactions_committed.inc();
+        metrics.commit_seconds.observe(started_at.elapsed().as_secs_f64());
+        metrics.transaction_records.observe(self.tally.records() as f64);
+        let now = jiff::Timestamp::now();
+        if let Some(oldest) = self.tally.oldest_record_at {
+            metrics.record_age_seconds.observe((now.as_millisecond() - oldest).max(0) as f64 / 1000.0);
+        }
+        metrics.last_commit_timestamp_seconds.set(now.as_second());
+        self.tally.settle(metrics);
+        for (partition, span) in std::mem::take(&mut self.pending) {
+            self.committed.insert(partition, span.next);
+            self.refusals.retain(|key, _| key.partition != partition || key.offset >= span.next);
+        }
+        // What was refused is behind: back to full transactions by doubling.
+        self.records_max = self.records_max.saturating_mul(2).min(shared.settings.delivery.commit_records);
+        self.is_isolating = false;
+        self.clear();
+        Ok(())
+    }
+
+    /// Aborts what was sent; its records are to be read again. Where a broker refused something, the next transaction is
+    /// half as long, down to one record, and then one output at a time.
+    ///
+    /// # Errors
+    /// The sender can't be used any more; the records are to be read again all the same.
+    pub fn abort(&mut self, shared: &Shared) -> Result<(), TransactionError> {
+        if self.sender.failure().is_some_and(is_refusal) {
+            self.is_isolating = self.records <= 1;
+            self.records_max = (self.records / 2).max(1);
+        }
+        let result = self.sender.abort();
+        shared.metrics.transactions_aborted.inc();
+        for (partition, span) in std::mem::take(&mut self.pending) {
+            self.rewind.entry(partition).or_insert(span.first);
+        }
+        self.tally.clear();
+        self.clear();
+        result
+    }
+
+    fn clear(&mut self) {
+        self.records = 0;
+        self.bytes = 0;
+    }
+
+    fn offsets(&self, shared: &Shared) -> Result<TopicPartitionList, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(self.pending.len());
+        for ((source, partition), span) in &self.pending {
+            list.add_partition_offset(&shared.sources[*source].topic, *partition, Offset::Offset(span.next))?;
+        }
+        Ok(list)
+    }
+
+    /// Partitions to be read again, with the offsets where that begins if none was ever committed.
+    pub fn rewind(&self) -> &BTreeMap<Partition, i64> {
+        &self.rewind
+    }
+
+    pub fn rewound(&mut self, partition: Partition) {
+        self.rewind.remove(&partition);
+    }
+
+    /// Forgets a partition that is no longer ours.
+    pub fn forget(&mut self, partition: Partition) {
+        self.rewind.remove(&partition);
+        self.committed.remove(&partition);
+        self.refusals.retain(|key, _| key.partition != partition);
+    }
+}
+
+fn refused() -> Reject {
+    Reject::new(Reason::ProduceRejected, "the event does not fit the output topic, or the broker refuses it")
+}
+
+/// A raw record on its way through the core.
+#[derive(Clone, Copy)]
+struct Record<'a> {
+    message: &'a BorrowedMessage<'a>,
+    source: &'a Source,
+    shared: &'a Shared,
+    partition: Partition,
+    hints: &'a Hints<'a>,
+}
+
+impl<'a> Record<'a> {
+    fn wrap(self, event: event::Event<'a>, place: Place, bytes: &'a [u8], arena: &'a Bump) -> Envelope<'a> {
+        let origin = Origin {
+            vendor: self.source.adapter.vendor,
+            account: self.hints.account,
+            // Kafka itself writes -1 for a record without a timestamp.
+            received_at: event::Instant(self.message.timestamp().to_millis().unwrap_or(-1)),
+            source: envelope::Source {
+                kafka_topic: &self.source.topic,
+                kafka_partition: place.partition,
+                kafka_offset: place.offset,
+                item_index: place.item,
+                item_count: place.items,
+            },
+        };
+        let keeps_payload = self.shared.settings.envelope.payload == EnvelopePayload::Item;
+        Envelope::wrap(event, origin, bytes, keeps_payload, arena)
+    }
+}
+
+/// W3C trace context travels along.
+fn trace_headers(original: Option<&BorrowedHeaders>) -> Option<OwnedHeaders> {
+    let traces = original?.iter().filter(|header| matches!(header.key, "traceparent" | "tracestate"));
+    let mut copied: Option<OwnedHeaders> = None;
+    for Header { key, value } in traces {
+        copied = Some(copied.unwrap_or_else(|| OwnedHeaders::new_with_capacity(2)).insert(Header { key, value }));
+    }
+    copied
+}

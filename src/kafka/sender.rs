@@ -1,0 +1,272 @@
+//! The producer of one worker: sends records, and ends what was sent together with the offsets of its input.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientConfig, TopicPartitionList};
+use tracing::warn;
+
+use super::transaction::{self, Remedy, TransactionError};
+use super::{TRANSACTION_TIMEOUT, log_client_line};
+use crate::settings::Guarantee;
+
+/// How long one call of `init_transactions` may take before it is called again.
+const INIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A commit or abort that took longer may have been sent twice; see [`Sender::is_dirty`].
+const SLOW_END: Duration = Duration::from_secs(2);
+
+/// How long an abort waits for the first delivery report of its transaction (librdkafka#4849).
+const FIRST_REPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(1);
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// A record on its way out.
+pub(super) type Outgoing<'a> = BaseRecord<'a, [u8], [u8]>;
+
+/// Sends records and commits them with the offsets of their input: in one transaction, or, at least once, one after the other.
+pub(super) struct Sender {
+    producer: ThreadedProducer<Reports>,
+    guarantee: Guarantee,
+    is_open: bool,
+}
+
+/// Why a record was not sent.
+#[derive(Debug)]
+pub(super) enum SendError {
+    /// The client itself finds the record too large; the transaction is still good.
+    TooLarge,
+    /// The transaction has failed.
+    Failed(TransactionError),
+}
+
+/// What the producer's own thread sees: delivery reports, errors and log lines.
+#[derive(Debug, Default)]
+struct Reports {
+    reports: AtomicU64,
+    /// The first failed delivery since the transaction began.
+    failure: Mutex<Option<RDKafkaErrorCode>>,
+    is_dirty: AtomicBool,
+}
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        // A request that timed out, failed or broke off may still arrive.
+        if matches!(facility, "REQTMOUT" | "TXNERR" | "FAIL") {
+            self.is_dirty.store(true, Ordering::Relaxed);
+        }
+        log_client_line(level, facility, text);
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+
+    fn error(&self, error: KafkaError, _: &str) {
+        self.is_dirty.store(true, Ordering::Relaxed);
+        warn!(error = %error, "the producer reports an error");
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        self.reports.fetch_add(1, Ordering::Relaxed);
+        if let Err((error, _)) = result {
+            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+            // What an abort purges was not refused by anyone.
+            if !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+                && let Ok(mut failure) = self.failure.lock()
+            {
+                failure.get_or_insert(code);
+            }
+        }
+    }
+}
+
+impl Sender {
+    /// Connects, and for exactly-once ends what an earlier holder of the transactional id left open.
+    ///
+    /// # Errors
+    /// What librdkafka says of the settings or of `init_transactions`; time-outs are retried until `give_up` says so.
+    pub fn connect(config: &ClientConfig, guarantee: Guarantee, give_up: impl Fn() -> bool) -> Result<Self, TransactionError> {
+        let producer = ThreadedProducer::from_config_and_context(config, Reports::default())?;
+        if guarantee == Guarantee::ExactlyOnce {
+            while let Err(error) = producer.init_transactions(INIT_TIMEOUT).map_err(TransactionError::from) {
+                if error.remedy() != Remedy::Retry || give_up() {
+                    return Err(error);
+                }
+                warn!(error = %error, "the transaction coordinator does not answer");
+            }
+        }
+        producer.context().is_dirty.store(false, Ordering::Relaxed);
+        Ok(Self { producer, guarantee, is_open: false })
+    }
+
+    /// Begins a transaction where none is open.
+    pub fn begin(&mut self) -> Result<(), TransactionError> {
+        if self.is_open {
+            return Ok(());
+        }
+        if self.guarantee == Guarantee::ExactlyOnce {
+            self.producer.begin_transaction()?;
+        }
+        let context = self.producer.context();
+        context.reports.store(0, Ordering::Relaxed);
+        if let Ok(mut failure) = context.failure.lock() {
+            *failure = None;
+        }
+        self.is_open = true;
+        Ok(())
+    }
+
+    /// Hands a record to the client; waits where its queue is full.
+    pub fn send(&self, record: Outgoing<'_>) -> Result<(), SendError> {
+        let deadline = Instant::now() + TRANSACTION_TIMEOUT;
+        let mut record = record;
+        loop {
+            let (error, returned) = match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            };
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) if Instant::now() < deadline => {
+                    thread::sleep(FULL_QUEUE_PAUSE);
+                    record = returned;
+                }
+                Some(RDKafkaErrorCode::MessageSizeTooLarge) => return Err(SendError::TooLarge),
+                _ => return Err(SendError::Failed(error.into())),
+            }
+        }
+    }
+
+    /// Waits until everything sent so far was delivered or refused.
+    ///
+    /// # Errors
+    /// A delivery failed, or none was reported within the life of a transaction.
+    pub fn wait_for_reports(&self) -> Result<(), TransactionError> {
+        let deadline = Instant::now() + TRANSACTION_TIMEOUT;
+        while self.producer.in_flight_count() > 0 {
+            if self.failure().is_some() || Instant::now() > deadline {
+                break;
+            }
+            thread::sleep(FULL_QUEUE_PAUSE);
+        }
+        match self.failure() {
+            Some(code) => Err(KafkaError::MessageProduction(code).into()),
+            None if self.producer.in_flight_count() > 0 => Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what was sent together with `offsets`, the next offsets to read.
+    ///
+    /// # Errors
+    /// With the remedy `Abort` or `Replace`; what can be retried was.
+    pub fn commit<C: ConsumerContext>(
+        &mut self,
+        offsets: &TopicPartitionList,
+        consumer: &BaseConsumer<C>,
+    ) -> Result<(), TransactionError> {
+        let started_at = Instant::now();
+        match self.guarantee {
+            Guarantee::ExactlyOnce => self.commit_transaction(offsets, consumer)?,
+            Guarantee::AtLeastOnce => {
+                self.wait_for_reports()?;
+                consumer.commit(offsets, CommitMode::Sync)?;
+            }
+        }
+        self.is_open = false;
+        self.note_slow_end(started_at);
+        Ok(())
+    }
+
+    fn commit_transaction<C: ConsumerContext>(
+        &self,
+        offsets: &TopicPartitionList,
+        consumer: &BaseConsumer<C>,
+    ) -> Result<(), TransactionError> {
+        // Fetched for each transaction: it carries the group's generation, by which a zombie is told.
+        let group = consumer.group_metadata().ok_or(KafkaError::Global(RDKafkaErrorCode::UnknownGroup))?;
+        retry(|| Ok(self.producer.send_offsets_to_transaction(offsets, &group, TRANSACTION_TIMEOUT)?))?;
+        retry(|| transaction::commit(&self.producer))
+    }
+
+    /// Gives up what was sent since `begin`.
+    ///
+    /// # Errors
+    /// The producer can't be used any more.
+    pub fn abort(&mut self) -> Result<(), TransactionError> {
+        if !std::mem::take(&mut self.is_open) || self.guarantee == Guarantee::AtLeastOnce {
+            return Ok(());
+        }
+        let started_at = Instant::now();
+        let reports = &self.producer.context().reports;
+        while self.producer.in_flight_count() > 0
+            && reports.load(Ordering::Relaxed) == 0
+            && started_at.elapsed() < FIRST_REPORT_TIMEOUT
+        {
+            thread::sleep(FULL_QUEUE_PAUSE);
+        }
+        let ended_at = Instant::now();
+        let result = retry(|| Ok(self.producer.abort_transaction(None)?));
+        self.note_slow_end(ended_at);
+        result
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// The first failed delivery since `begin`.
+    pub fn failure(&self) -> Option<RDKafkaErrorCode> {
+        self.producer.context().failure.lock().ok().and_then(|failure| *failure)
+    }
+
+    /// Whether an end of a transaction may still be on its way and could hit the next one, since the client speaks no
+    /// transaction protocol 2 (KIP-890): then a new producer, which fences the late request, takes over.
+    pub fn is_dirty(&self) -> bool {
+        self.guarantee == Guarantee::ExactlyOnce && self.producer.context().is_dirty.load(Ordering::Relaxed)
+    }
+
+    fn note_slow_end(&self, started_at: Instant) {
+        if started_at.elapsed() > SLOW_END {
+            self.producer.context().is_dirty.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Calls again while librdkafka says so. Each call has its own time-out, and the transaction's ends them all.
+fn retry(mut call: impl FnMut() -> Result<(), TransactionError>) -> Result<(), TransactionError> {
+    loop {
+        match call() {
+            Err(error) if error.remedy() == Remedy::Retry => {
+                warn!(error = %error, "a transaction call is repeated");
+                thread::sleep(RETRY_PAUSE);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Whether a broker refuses the record itself, so that sending it again can't help. Everything else is an outage.
+pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::MessageBatchTooLarge
+            | RDKafkaErrorCode::InvalidMessage
+            | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::InvalidRecord
+            | RDKafkaErrorCode::InvalidTimestamp
+            | RDKafkaErrorCode::PolicyViolation
+    )
+}

@@ -1,0 +1,597 @@
+//! Typed settings: a YAML file, then the environment as `NORMALIZER__KAFKA__BROKERS`. Unknown keys are errors.
+
+mod errors;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use config::{Config, Environment, File, FileFormat};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+pub use self::secret::Secret;
+use crate::event::Stream;
+use crate::vendors::{self, Adapter, Reading, Region, Zone};
+
+/// File that is read where the command line names none.
+pub const DEFAULT_FILE: &str = "event-normalizer.yaml";
+
+/// All settings, with their defaults. Secrets print as nothing.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub kafka: Kafka,
+    pub sources: Vec<Source>,
+    #[serde(default)]
+    pub topics: Topics,
+    #[serde(default)]
+    pub delivery: Delivery,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub dead_letters: DeadLetters,
+    #[serde(default)]
+    pub envelope: EnvelopeSettings,
+    #[serde(default = "yes")]
+    pub lenient_json: bool,
+    #[serde(default)]
+    pub admin: Admin,
+    #[serde(default)]
+    pub log: Log,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    pub brokers: String,
+    #[serde(default = "Kafka::default_group")]
+    pub group: String,
+    /// Default: group, then `POD_NAME` or the host's name. The worker's number is added.
+    #[serde(default)]
+    pub transactional_id_prefix: String,
+    #[serde(default)]
+    pub auto_offset_reset: AutoOffsetReset,
+    #[serde(default)]
+    pub security: Security,
+    /// Options of librdkafka for all clients, then for consumers and producers.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    #[serde(default)]
+    pub consumer_options: BTreeMap<String, String>,
+    #[serde(default)]
+    pub producer_options: BTreeMap<String, String>,
+}
+
+impl Kafka {
+    fn default_group() -> String {
+        "event-normalizer".to_owned()
+    }
+}
+
+/// Where a group without committed offsets begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AutoOffsetReset {
+    #[default]
+    Earliest,
+    Latest,
+}
+
+impl<'de> Deserialize<'de> for AutoOffsetReset {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &[("earliest", Self::Earliest), ("latest", Self::Latest)])
+    }
+}
+
+impl AutoOffsetReset {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Earliest => "earliest",
+            Self::Latest => "latest",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Security {
+    pub protocol: Protocol,
+    pub sasl: Option<Sasl>,
+    pub tls: Tls,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Protocol {
+    #[default]
+    Plaintext,
+    Ssl,
+    SaslPlaintext,
+    SaslSsl,
+}
+
+impl<'de> Deserialize<'de> for Protocol {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(
+            deserializer,
+            &[
+                ("plaintext", Self::Plaintext),
+                ("ssl", Self::Ssl),
+                ("sasl_plaintext", Self::SaslPlaintext),
+                ("sasl_ssl", Self::SaslSsl),
+            ],
+        )
+    }
+}
+
+impl Protocol {
+    /// As librdkafka's `security.protocol` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Ssl => "ssl",
+            Self::SaslPlaintext => "sasl_plaintext",
+            Self::SaslSsl => "sasl_ssl",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sasl {
+    pub mechanism: String,
+    pub username: String,
+    #[serde(default)]
+    password: Option<Secret>,
+    #[serde(default)]
+    password_file: Option<PathBuf>,
+}
+
+impl Sasl {
+    /// The password, from the settings or from its file.
+    ///
+    /// # Errors
+    /// There is none, or two, or the file can't be read.
+    pub fn password(&self) -> Result<Secret> {
+        secret::given_or_read("kafka.security.sasl.password", self.password.as_ref(), self.password_file.as_deref())
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    pub ca_file: Option<PathBuf>,
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+}
+
+/// One raw topic, and what is known of its bodies.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub topic: String,
+    pub vendor: String,
+    pub channel: Option<String>,
+    pub event: Option<String>,
+    pub format: Option<String>,
+    pub account: Option<String>,
+    /// Zone of times without one.
+    pub zone: Option<String>,
+    /// Region of national phone numbers.
+    pub region: Option<String>,
+    #[serde(default)]
+    pub hint_headers: HintHeaders,
+}
+
+/// Names of record headers that say something of their record.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HintHeaders {
+    pub channel: Option<String>,
+    pub event: Option<String>,
+    pub format: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Topics {
+    /// Name of a stream's topic; `{stream}` stands for the stream.
+    pub template: String,
+    /// Topic by stream, where the template doesn't fit.
+    pub overrides: BTreeMap<String, String>,
+    pub dead_letters: String,
+    pub create: bool,
+    pub partitions: i32,
+    pub replication: i32,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            template: "events.{stream}".to_owned(),
+            overrides: BTreeMap::new(),
+            dead_letters: "events.dead-letters".to_owned(),
+            create: false,
+            partitions: 6,
+            replication: 3,
+        }
+    }
+}
+
+impl Topics {
+    /// The topic of a stream.
+    pub fn of(&self, stream: Stream) -> String {
+        self.overrides.get(stream.name()).cloned().unwrap_or_else(|| self.template.replace("{stream}", stream.name()))
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Guarantee {
+    #[default]
+    ExactlyOnce,
+    AtLeastOnce,
+}
+
+impl<'de> Deserialize<'de> for Guarantee {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &[("exactly-once", Self::ExactlyOnce), ("at-least-once", Self::AtLeastOnce)])
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Delivery {
+    pub guarantee: Guarantee,
+    pub commit_interval_ms: u64,
+    /// Guards, not the clock: a transaction also ends when it has so many records or bytes.
+    pub commit_records: usize,
+    pub commit_bytes: usize,
+    pub shutdown_timeout_ms: u64,
+    /// 0: one per core.
+    pub workers: usize,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            guarantee: Guarantee::ExactlyOnce,
+            commit_interval_ms: 100,
+            commit_records: 50_000,
+            commit_bytes: 67_108_864,
+            shutdown_timeout_ms: 25_000,
+            workers: 0,
+        }
+    }
+}
+
+impl Delivery {
+    pub fn commit_interval(&self) -> Duration {
+        Duration::from_millis(self.commit_interval_ms)
+    }
+
+    pub fn shutdown_timeout(&self) -> Duration {
+        Duration::from_millis(self.shutdown_timeout_ms)
+    }
+
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if self.workers == 0 { cores() } else { self.workers }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub body_bytes: usize,
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let Reading { body_bytes, depth, is_lenient: _ } = Reading::default();
+        Self { body_bytes, depth }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DeadLetterPayload {
+    #[default]
+    Full,
+    None,
+}
+
+impl<'de> Deserialize<'de> for DeadLetterPayload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &[("full", Self::Full), ("none", Self::None)])
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeadLetters {
+    pub payload: DeadLetterPayload,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EnvelopePayload {
+    #[default]
+    Item,
+    None,
+}
+
+impl<'de> Deserialize<'de> for EnvelopePayload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &[("item", Self::Item), ("none", Self::None)])
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnvelopeSettings {
+    pub payload: EnvelopePayload,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    pub address: SocketAddr,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { address: SocketAddr::from(([0, 0, 0, 0], 9464)) }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    #[default]
+    Json,
+    Text,
+}
+
+impl<'de> Deserialize<'de> for LogFormat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        one_of(deserializer, &[("json", Self::Json), ("text", Self::Text)])
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A level, or directives such as `info,event_normalizer=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Json }
+    }
+}
+
+/// A setting that is one of a few words. (The config crate does not say which words an enum has.)
+fn one_of<'de, D: Deserializer<'de>, T: Copy>(deserializer: D, words: &[(&str, T)]) -> Result<T, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    let found = words.iter().find(|(own, _)| *own == word).map(|(_, value)| *value);
+    let expected = || words.iter().map(|(own, _)| *own).collect::<Vec<_>>().join(" or ");
+    found.ok_or_else(|| D::Error::custom(format!("expected {}", expected())))
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Settings {
+    /// Reads the settings of `file`, or of [`DEFAULT_FILE`] where there is one, then the environment.
+    ///
+    /// # Errors
+    /// One line that names the key, what was expected of it and how to cure it; never a value.
+    pub fn read(file: Option<&Path>) -> Result<Self> {
+        let mut builder = Config::builder();
+        let default = Path::new(DEFAULT_FILE);
+        let file = file.or_else(|| default.exists().then_some(default));
+        if let Some(file) = file {
+            ensure!(file.exists(), "the settings file {} does not exist", file.display());
+            builder = builder.add_source(File::from(file).format(FileFormat::Yaml));
+        }
+        let environment = Environment::with_prefix("NORMALIZER").prefix_separator("__").separator("__");
+        let config = builder.add_source(environment).build().map_err(|error| errors::of_source(&error))?;
+        Self::of(config)
+    }
+
+    /// Reads the settings of a YAML text alone.
+    ///
+    /// # Errors
+    /// As [`Settings::read`].
+    pub fn of_yaml(text: &str) -> Result<Self> {
+        let config = Config::builder().add_source(File::from_str(text, FileFormat::Yaml)).build();
+        Self::of(config.map_err(|error| errors::of_source(&error))?)
+    }
+
+    fn of(config: Config) -> Result<Self> {
+        let settings: Self = serde_path_to_error::deserialize(config).map_err(|error| errors::of_key(&error))?;
+        settings.validate()?;
+        Ok(settings)
+    }
+
+    /// How bodies are read.
+    pub fn reading(&self) -> Reading {
+        Reading { body_bytes: self.limits.body_bytes, depth: self.limits.depth, is_lenient: self.lenient_json }
+    }
+
+    /// Topics that the configured vendors' events can go to, each with its stream.
+    pub fn stream_topics(&self) -> BTreeMap<Stream, String> {
+        let adapters = self.sources.iter().filter_map(|source| vendors::find(&source.vendor));
+        adapters.flat_map(Adapter::streams).map(|stream| (stream, self.topics.of(stream))).collect()
+    }
+
+    fn validate(&self) -> Result<()> {
+        ensure!(!self.kafka.brokers.trim().is_empty(), "kafka.brokers: expected host:port of a broker");
+        ensure!(!self.kafka.group.is_empty(), "kafka.group: expected a name");
+        ensure!(!self.sources.is_empty(), "sources: expected at least one topic with its vendor");
+        ensure!(self.topics.partitions > 0, "topics.partitions: expected a number above 0");
+        ensure!(self.topics.replication > 0, "topics.replication: expected a number above 0");
+        ensure!(self.delivery.commit_interval_ms > 0, "delivery.commit_interval_ms: expected a number above 0");
+        ensure!(self.delivery.commit_records > 0, "delivery.commit_records: expected a number above 0");
+        ensure!(self.delivery.commit_bytes > 0, "delivery.commit_bytes: expected a number above 0");
+        ensure!(self.limits.body_bytes > 0, "limits.body_bytes: expected a number above 0");
+        ensure!(
+            (1..=128).contains(&self.limits.depth),
+            "limits.depth: expected a number from 1 to 128, which is as deep as JSON is read"
+        );
+        for stream in self.topics.overrides.keys() {
+            let names = Stream::all().map(Stream::name);
+            Stream::from_name(stream).with_context(|| errors::unknown_key("topics.overrides", stream, names))?;
+        }
+        self.validate_topic_names()?;
+        for (index, source) in self.sources.iter().enumerate() {
+            source.validate().with_context(|| format!("sources[{index}]"))?;
+        }
+        if let Some(sasl) = &self.kafka.security.sasl {
+            sasl.password()?;
+        }
+        crate::kafka::check_options(&self.kafka, &self.delivery)
+    }
+
+    /// An output topic that is read as well, or that holds both events and dead letters, would feed on itself.
+    fn validate_topic_names(&self) -> Result<()> {
+        let template = &self.topics.template;
+        ensure!(template.contains("{stream}"), "topics.template: expected a name with {{stream}} in it");
+        let mut inputs = BTreeMap::new();
+        for (index, source) in self.sources.iter().enumerate() {
+            if let Some(first) = inputs.insert(source.topic.as_str(), index) {
+                bail!("sources[{index}].topic: sources[{first}] reads this topic already");
+            }
+        }
+        let outputs = self.stream_topics().into_values().chain([self.topics.dead_letters.clone()]);
+        for output in outputs {
+            ensure!(is_topic_name(&output), "topics: expected names of letters, digits, '.', '_' and '-', at most 249 of them");
+            ensure!(!inputs.contains_key(output.as_str()), "topics: an output topic is also a source");
+        }
+        let dead_letters = &self.topics.dead_letters;
+        let is_stream = self.stream_topics().values().any(|topic| topic == dead_letters);
+        ensure!(!is_stream, "topics.dead_letters: expected a topic that is no stream's");
+        Ok(())
+    }
+}
+
+impl Source {
+    pub fn adapter(&self) -> Result<&'static Adapter> {
+        vendors::find(&self.vendor).with_context(|| {
+            errors::unknown_key("vendor", &self.vendor, vendors::ADAPTERS.into_iter().map(|adapter| adapter.vendor))
+        })
+    }
+
+    pub fn zone(&self) -> Result<Option<Zone>> {
+        let zone = self.zone.as_deref().map(Zone::named).transpose();
+        zone.ok().context("zone: expected an IANA time zone such as Asia/Kolkata")
+    }
+
+    pub fn region(&self) -> Result<Option<Region>> {
+        let region = self.region.as_ref().map(|region| region.to_ascii_uppercase().parse()).transpose();
+        region.ok().context("region: expected a two-letter region such as DE")
+    }
+
+    fn validate(&self) -> Result<()> {
+        ensure!(is_topic_name(&self.topic), "topic: expected a name of letters, digits, '.', '_' and '-'");
+        let adapter = self.adapter()?;
+        self.zone()?;
+        self.region()?;
+        if let Some(channel) = &self.channel {
+            let vendor = adapter.vendor;
+            adapter
+                .channel_of_hint(channel)
+                .with_context(|| format!("channel: expected a channel slug such as sms, none, or a word of {vendor}"))?;
+        }
+        if let Some(event) = &self.event {
+            let events = adapter.rows.iter().map(|row| row.event);
+            ensure!(adapter.has_event(event), errors::unknown_key("event", event, events));
+        }
+        if let Some(format) = &self.format {
+            let formats = adapter.rows.iter().filter_map(|row| row.format);
+            let is_known = formats.clone().any(|known| known.eq_ignore_ascii_case(format));
+            ensure!(is_known, errors::unknown_key("format", format, formats));
+        }
+        Ok(())
+    }
+}
+
+fn is_topic_name(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=249).contains(&name.len()) && name.bytes().all(is_legal) && name != "." && name != ".."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "kafka: {brokers: 'localhost:9092'}\nsources: [{topic: raw.infobip, vendor: infobip}]\n";
+
+    fn error(text: &str) -> String {
+        format!("{:#}", Settings::of_yaml(text).unwrap_err())
+    }
+
+    #[test]
+    fn two_keys_are_enough() {
+        let settings = Settings::of_yaml(SMALL).unwrap();
+        assert_eq!(settings.delivery.commit_interval_ms, 100);
+        assert_eq!(settings.topics.of(Stream::from_name("kakao-alim").unwrap()), "events.kakao-alim");
+        assert!(settings.lenient_json);
+    }
+
+    #[test]
+    fn a_misspelt_key_names_the_nearest() {
+        let text = SMALL.replace("brokers", "brokrs");
+        assert_eq!(error(&text), "kafka.brokrs is no setting: did you mean brokers?");
+        let text = format!("{SMALL}delivry: {{}}\n");
+        assert_eq!(error(&text), "delivry is no setting: did you mean delivery?");
+        let text = SMALL.replace("vendor: infobip", "vendor: infobib");
+        assert_eq!(error(&text), "sources[0]: vendor: infobib is not known: did you mean infobip?");
+    }
+
+    #[test]
+    fn a_missing_or_wrong_value_names_its_key() {
+        assert_eq!(error("sources: []"), "kafka is missing");
+        let text = format!("{SMALL}delivery: {{workers: many}}\n");
+        assert_eq!(error(&text), "delivery.workers: expected an integer");
+        let text = format!("{SMALL}delivery: {{guarantee: maybe}}\n");
+        assert_eq!(error(&text), "delivery.guarantee: expected exactly-once or at-least-once");
+    }
+
+    #[test]
+    fn bad_hints_and_topics_are_found_before_the_start() {
+        for (change, expected) in [
+            ("zone: Mars/Olympus", "sources[0]: zone: expected an IANA time zone such as Asia/Kolkata"),
+            ("region: Mars", "sources[0]: region: expected a two-letter region such as DE"),
+            ("channel: fax", "sources[0]: channel: expected a channel slug such as sms, none, or a word of infobip"),
+            ("event: DELIVERIES", "sources[0]: event: DELIVERIES is not known: did you mean DELIVERY?"),
+        ] {
+            let text = SMALL.replace("vendor: infobip", &format!("vendor: infobip, {change}"));
+            assert_eq!(error(&text), expected);
+        }
+        let text = SMALL.replace("raw.infobip", "events.sms");
+        assert_eq!(error(&text), "topics: an output topic is also a source");
+    }
+
+    #[test]
+    fn secrets_print_as_nothing() {
+        let text = SMALL.replace(
+            "brokers: 'localhost:9092'",
+            "brokers: 'b:1', security: {protocol: sasl_ssl, sasl: {mechanism: PLAIN, username: u, password: hunter2}}",
+        );
+        let settings = Settings::of_yaml(&text).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        let twice = text.replace("password: hunter2", "password: hunter2, password_file: /dev/null");
+        assert_eq!(error(&twice), "kafka.security.sasl.password: expected it or its _file, not both");
+    }
+
+    #[test]
+    fn options_that_would_break_the_promises_are_refused() {
+        let text = SMALL.replace("brokers: 'localhost:9092'", "brokers: 'b:1', consumer_options: {enable.auto.commit: true}");
+        let expected = "kafka.consumer_options: enable.auto.commit is set by the program: leave it out";
+        assert_eq!(error(&text), expected);
+    }
+}

@@ -1,0 +1,147 @@
+//! What workers tell the admin port: whether they turn, what they read, what went wrong last.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// A turn of the loop may take as long as a transaction lives, and twice that again in a rebalance.
+const TURN_MAX: Duration = Duration::from_secs(60);
+
+/// Told by a signal to all that runs.
+#[derive(Debug, Default)]
+pub struct Shutdown {
+    is_asked: AtomicBool,
+    lock: Mutex<()>,
+    asked: Condvar,
+}
+
+impl Shutdown {
+    pub fn ask(&self) {
+        let _guard = lock(&self.lock);
+        self.is_asked.store(true, Ordering::Relaxed);
+        self.asked.notify_all();
+    }
+
+    pub fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::Relaxed)
+    }
+
+    /// Waits for `duration` or until asked, and returns whether asked.
+    pub fn wait(&self, duration: Duration) -> bool {
+        let guard = lock(&self.lock);
+        // A condition variable that is poisoned would end a wait early, which is no harm.
+        drop(self.asked.wait_timeout_while(guard, duration, |()| !self.is_asked()));
+        self.is_asked()
+    }
+}
+
+/// One worker, as the admin port sees it.
+#[derive(Debug)]
+pub struct WorkerStatus {
+    started_at: Instant,
+    /// Milliseconds from the start to the last turn of the loop.
+    turned: AtomicU64,
+    is_blocked: AtomicBool,
+    has_ended: AtomicBool,
+    details: Mutex<Details>,
+}
+
+#[derive(Debug, Default)]
+struct Details {
+    /// Whether the group has answered at least once, maybe with no partition.
+    has_joined: bool,
+    /// Source and partition.
+    assignment: Vec<(usize, i32)>,
+    last_commit_at: Option<Timestamp>,
+    last_error: Option<String>,
+}
+
+impl Default for WorkerStatus {
+    fn default() -> Self {
+        Self {
+            started_at: Instant::now(),
+            turned: AtomicU64::new(0),
+            is_blocked: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+            details: Mutex::default(),
+        }
+    }
+}
+
+impl WorkerStatus {
+    pub fn turn(&self) {
+        let elapsed = self.started_at.elapsed().as_millis();
+        self.turned.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub fn committed(&self) {
+        self.is_blocked.store(false, Ordering::Relaxed);
+        self.details().last_commit_at = Some(Timestamp::now());
+    }
+
+    /// An error that is being retried. A missing right also takes the process out of readiness until it is back.
+    pub fn failed(&self, error: &str, is_blocked: bool) {
+        self.is_blocked.store(is_blocked, Ordering::Relaxed);
+        self.details().last_error = Some(error.to_owned());
+    }
+
+    pub fn ended(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    pub fn assigned(&self, partitions: &[(usize, i32)]) {
+        let mut details = self.details();
+        details.has_joined = true;
+        details.assignment.extend_from_slice(partitions);
+    }
+
+    pub fn revoked(&self, partitions: &[(usize, i32)]) {
+        self.details().assignment.retain(|partition| !partitions.contains(partition));
+    }
+
+    pub fn assignment(&self) -> Vec<(usize, i32)> {
+        self.details().assignment.clone()
+    }
+
+    /// Whether the loop turns. A broker's outage is no reason to be restarted.
+    pub fn is_alive(&self) -> bool {
+        let turned = Duration::from_millis(self.turned.load(Ordering::Relaxed));
+        !self.has_ended.load(Ordering::Relaxed) && self.started_at.elapsed().saturating_sub(turned) < TURN_MAX
+    }
+
+    pub fn has_joined(&self) -> bool {
+        self.details().has_joined
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.has_joined() && !self.is_blocked.load(Ordering::Relaxed) && !self.has_ended.load(Ordering::Relaxed)
+    }
+
+    /// For `/status`; `topic` names the topic of a source.
+    pub fn json(&self, topic: impl Fn(usize) -> String) -> Value {
+        let details = self.details();
+        let assignment: Vec<_> = details
+            .assignment
+            .iter()
+            .map(|(source, partition)| json!({"topic": topic(*source), "partition": partition}))
+            .collect();
+        json!({
+            "alive": self.is_alive(),
+            "joined": details.has_joined,
+            "assignment": assignment,
+            "last_commit_at": details.last_commit_at.map(|at| at.to_string()),
+            "last_error": details.last_error,
+        })
+    }
+
+    fn details(&self) -> MutexGuard<'_, Details> {
+        lock(&self.details)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
