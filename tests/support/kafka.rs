@@ -1,0 +1,361 @@
+//! The Kafka that the tests run against: a broker that is running already, one node of our own, or a container.
+
+use std::collections::HashSet;
+use std::env;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::MetadataTopic;
+use testcontainers_modules::kafka::apache;
+use testcontainers_modules::testcontainers::runners::SyncRunner;
+use testcontainers_modules::testcontainers::{Container, ImageExt};
+
+use super::jars;
+use super::leash::Leash;
+use super::wait::poll;
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const REQUEST_WITHIN: Duration = Duration::from_secs(30);
+
+/// What every broker of ours is told, node or container.
+const BROKER_SETTINGS: &[(&str, &str)] = &[
+    ("offsets.topic.replication.factor", "1"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+    // A test says what topics there are; a topic that appears by itself would hide a fault.
+    ("auto.create.topics.enable", "false"),
+    // Room for the bodies that are too large for the normalizer.
+    ("message.max.bytes", "16777216"),
+    // What a killed process leaves open is ended a second after its time is over, not ten.
+    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
+    ("group.initial.rebalance.delay.ms", "0"),
+    // Small and fast.
+    ("offsets.topic.num.partitions", "4"),
+    ("transaction.state.log.num.partitions", "4"),
+    ("num.network.threads", "1"),
+    ("num.io.threads", "2"),
+    ("log.cleaner.dedupe.buffer.size", "4194304"),
+    ("log.segment.bytes", "16777216"),
+    ("log.index.size.max.bytes", "1048576"),
+    ("file.delete.delay.ms", "1000"),
+];
+
+/// A Kafka to test against.
+pub struct Kafka {
+    brokers: String,
+    origin: Origin,
+}
+
+enum Origin {
+    /// Named by `KAFKA_BROKERS`; not ours.
+    Named,
+    Node(Mutex<Node>),
+    /// Held so that it lives as long as the test process.
+    Container {
+        _container: Box<Container<apache::Kafka>>,
+        _leash: Leash,
+    },
+}
+
+impl Kafka {
+    /// The one Kafka of this test binary, started when it is first asked for.
+    ///
+    /// In this order: the brokers of the environment variable `KAFKA_BROKERS`; a node of our own where Java and Maven
+    /// are there; a container where a Docker engine answers. With none of them, every test that asks fails.
+    pub fn shared() -> &'static Kafka {
+        static SHARED: LazyLock<Result<Kafka>> = LazyLock::new(Kafka::start);
+        match &*SHARED {
+            Ok(kafka) => kafka,
+            Err(error) => panic!("{error:#}"),
+        }
+    }
+
+    fn start() -> Result<Kafka> {
+        if let Some(brokers) = env::var("KAFKA_BROKERS").ok().filter(|brokers| !brokers.is_empty()) {
+            wait_ready(&brokers, || Ok(())).with_context(|| format!("KAFKA_BROKERS={brokers}"))?;
+            return Ok(Kafka { brokers, origin: Origin::Named });
+        }
+        let missing = jars::missing();
+        if missing.is_empty() {
+            let node = Node::start()?;
+            return Ok(Kafka { brokers: node.brokers.clone(), origin: Origin::Node(Mutex::new(node)) });
+        }
+        start_container().map_err(|error| {
+            anyhow!(
+                "these tests need an Apache Kafka, and none can be started. Install one of:\n\
+                 - {}\n\
+                 - a Docker engine that answers (it said: {error})\n\
+                 or name a running broker: KAFKA_BROKERS=localhost:9092",
+                missing.join("\n  and ")
+            )
+        })
+    }
+
+    /// The addresses for `bootstrap.servers`.
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// The settings that every client of the tests starts from.
+    pub fn client(&self) -> ClientConfig {
+        client(&self.brokers)
+    }
+
+    /// Whether the broker is a process of ours that can be stopped and comes back at the same address.
+    pub fn can_restart(&self) -> bool {
+        matches!(self.origin, Origin::Node(_))
+    }
+
+    /// Stops the broker with `stop` (SIGTERM or SIGKILL) and starts it again on the same data and ports.
+    ///
+    /// Fails the test where the broker isn't a node of ours: what a restart would have shown isn't shown then.
+    pub fn restart(&self, stop: Signal) {
+        let Origin::Node(node) = &self.origin else {
+            panic!(
+                "this test restarts its broker, which can't be done with a container or with the one that \
+                 KAFKA_BROKERS names: unset KAFKA_BROKERS and install Java {} and Maven",
+                jars::JAVA_MIN
+            );
+        };
+        lock(node).restart(stop).unwrap_or_else(|error| panic!("restart the broker: {error:#}"));
+    }
+
+    /// Creates a topic with one replica.
+    pub fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in config {
+            topic = topic.set(key, value);
+        }
+        let admin = self.admin();
+        let created = block_on(admin.create_topics([&topic], &within()));
+        for result in created.expect("create topics") {
+            result.unwrap_or_else(|(topic, code)| panic!("create topic {topic}: {code}"));
+        }
+    }
+
+    /// The topics whose names begin with `prefix`, with their numbers of partitions.
+    pub fn topics(&self, prefix: &str) -> Vec<(String, i32)> {
+        self.find_topics(prefix).expect("fetch metadata")
+    }
+
+    /// Deletes the topics whose names begin with `prefix`, as far as that can be done: it runs after failures too.
+    pub fn delete_topics(&self, prefix: &str) {
+        let topics = self.find_topics(prefix).unwrap_or_default();
+        let names: Vec<&str> = topics.iter().map(|(name, _)| name.as_str()).collect();
+        if !names.is_empty() {
+            let admin = self.admin();
+            let _ = block_on(admin.delete_topics(&names, &within()));
+        }
+    }
+
+    fn find_topics(&self, prefix: &str) -> Result<Vec<(String, i32)>> {
+        let consumer: BaseConsumer = self.client().create()?;
+        let metadata = consumer.fetch_metadata(None, REQUEST_WITHIN)?;
+        let topics = metadata.topics().iter().filter(|topic| topic.name().starts_with(prefix));
+        Ok(topics.map(|topic| (topic.name().to_owned(), topic.partitions().len() as i32)).collect())
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client().create().expect("create an admin client")
+    }
+}
+
+/// Waits for the controller until what was asked for is done.
+fn within() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(REQUEST_WITHIN))
+}
+
+/// One KRaft node, broker and controller in one, from the jars.
+struct Node {
+    brokers: String,
+    folder: PathBuf,
+    libs: PathBuf,
+    process: Child,
+    leash: Option<Leash>,
+}
+
+impl Node {
+    fn start() -> Result<Node> {
+        let libs = jars::libs()?;
+        // Not removed when dropped: a static never is. The leash removes it.
+        let folder = tempfile::Builder::new().prefix("event-normalizer-kafka-").tempdir()?.keep();
+        let [port, controller_port] = free_ports()?;
+        let brokers = format!("127.0.0.1:{port}");
+        fs::write(folder.join("node.properties"), properties(&folder, port, controller_port))?;
+
+        let format = java(&libs)
+            .args(["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"])
+            .arg(folder.join("node.properties"))
+            .output()
+            .context("start java")?;
+        if !format.status.success() {
+            let said = String::from_utf8_lossy(&format.stdout).into_owned() + &String::from_utf8_lossy(&format.stderr);
+            let _ = fs::remove_dir_all(&folder);
+            bail!("format the broker's storage:\n{said}");
+        }
+        let process = launch(&libs, &folder)?;
+        let leash = Some(Leash::on_process(process.id(), &folder.to_string_lossy()));
+        let mut node = Node { brokers, folder, libs, process, leash };
+        node.wait_ready()?;
+        Ok(node)
+    }
+
+    fn restart(&mut self, stop: Signal) -> Result<()> {
+        signal::kill(Pid::from_raw(self.process.id() as i32), stop)?;
+        self.process.wait()?;
+        self.process = launch(&self.libs, &self.folder)?;
+        self.leash = Some(Leash::on_process(self.process.id(), &self.folder.to_string_lossy()));
+        self.wait_ready()
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let Node { brokers, process, .. } = self;
+        wait_ready(brokers, || match process.try_wait()? {
+            Some(status) => bail!("the broker ended by itself, {status}"),
+            None => Ok(()),
+        })
+        .with_context(|| format!("the broker's log ends with:\n{}", tail(&self.folder.join("broker.log"), 40)))
+    }
+}
+
+/// Runs only where the start failed: a node that is up is shared, and the leash ends it.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn launch(libs: &Path, folder: &Path) -> Result<Child> {
+    let log = File::options().create(true).append(true).open(folder.join("broker.log"))?;
+    java(libs)
+        .arg("kafka.Kafka")
+        .arg(folder.join("node.properties"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+        .context("start java")
+}
+
+fn java(libs: &Path) -> Command {
+    let mut command = Command::new("java");
+    command
+        .args(["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto"])
+        .arg(format!("-Dlog4j2.configurationFile={}", jars::file("log4j2.properties").display()))
+        .arg("-cp")
+        .arg(libs.join("*"));
+    command
+}
+
+fn properties(folder: &Path, port: u16, controller_port: u16) -> String {
+    let mut lines = vec![
+        "process.roles=broker,controller".to_owned(),
+        "node.id=1".to_owned(),
+        format!("controller.quorum.voters=1@127.0.0.1:{controller_port}"),
+        "controller.listener.names=CONTROLLER".to_owned(),
+        format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"),
+        format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port}"),
+        "inter.broker.listener.name=PLAINTEXT".to_owned(),
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned(),
+        format!("log.dirs={}", folder.join("data").display()),
+        "metrics.jmx.exclude=.*".to_owned(),
+    ];
+    lines.extend(BROKER_SETTINGS.iter().map(|(key, value)| format!("{key}={value}")));
+    lines.join("\n")
+}
+
+/// Two ports that nobody listens on.
+///
+/// They are taken from below the range that systems give to clients (from 32768 on Linux, 49152 elsewhere): a client
+/// that dials the port of a stopped broker could otherwise be given that very port, and would talk to itself.
+fn free_ports() -> Result<[u16; 2]> {
+    let mut ports = HashSet::new();
+    for _ in 0..1000 {
+        let port = fastrand::u16(20_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            ports.insert(port);
+        }
+        if let [first, second] = ports.iter().copied().collect::<Vec<_>>()[..] {
+            return Ok([first, second]);
+        }
+    }
+    bail!("no free ports between 20000 and 32000")
+}
+
+fn start_container() -> Result<Kafka> {
+    let mut image = apache::Kafka::default()
+        .with_jvm_image()
+        .with_tag(jars::KAFKA_VERSION)
+        .with_env_var("KAFKA_HEAP_OPTS", "-Xms256m -Xmx512m");
+    for (key, value) in BROKER_SETTINGS {
+        image = image.with_env_var(format!("KAFKA_{}", key.to_uppercase().replace('.', "_")), *value);
+    }
+    let container = image.start()?;
+    let leash = Leash::on_container(container.id());
+    let brokers = format!("127.0.0.1:{}", container.get_host_port_ipv4(apache::KAFKA_PORT)?);
+    wait_ready(&brokers, || Ok(()))?;
+    Ok(Kafka { brokers, origin: Origin::Container { _container: Box::new(container), _leash: leash } })
+}
+
+/// Waits until the broker answers with metadata in which every partition has a leader; an open port says little.
+fn wait_ready(brokers: &str, mut still_running: impl FnMut() -> Result<()>) -> Result<()> {
+    let consumer: BaseConsumer = client(brokers).create()?;
+    let mut trouble = None;
+    let ready = poll(READY_WITHIN, || {
+        if let Err(error) = still_running() {
+            return Some(Err(error));
+        }
+        match consumer.fetch_metadata(None, Duration::from_millis(500)) {
+            Ok(metadata) => {
+                let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+                let led = partitions.all(|partition| partition.leader() >= 0);
+                (led && !metadata.brokers().is_empty()).then_some(Ok(()))
+            }
+            Err(error) => {
+                trouble = Some(error);
+                None
+            }
+        }
+    });
+    ready.unwrap_or_else(|| bail!("the broker at {brokers} wasn't ready within {READY_WITHIN:?}: {trouble:?}"))
+}
+
+fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    // A broker that is restarted is found again at once.
+    config.set("reconnect.backoff.max.ms", "500");
+    config
+}
+
+/// The last lines of a log file.
+pub fn tail(log: &Path, lines: usize) -> String {
+    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs one call of rdkafka's admin client, which is async only.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("start a runtime");
+    runtime.block_on(future)
+}

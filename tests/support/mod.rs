@@ -1,0 +1,15 @@
+//! What the delivery tests stand on: a real Kafka, a load and what must come of it, a reader, a checker, the program.
+#![allow(dead_code)] // Each test binary uses its part of it.
+
+pub mod bodies;
+pub mod check;
+pub mod feed;
+pub mod jars;
+pub mod kafka;
+pub mod leash;
+pub mod load;
+pub mod normalizer;
+pub mod progress;
+pub mod reader;
+pub mod scenario;
+pub mod wait;

@@ -1,0 +1,150 @@
+//! Runs the program as an operator does: a settings file, signals, the admin port, the log.
+
+use std::env;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::kafka::tail;
+use super::leash::Leash;
+use super::wait::{eventually, poll};
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// The program, running or ended. Dropping it kills it; if the test is failing, the end of its log is printed.
+pub struct Normalizer {
+    folder: TempDir,
+    admin: String,
+    running: Option<(Child, Leash)>,
+}
+
+impl Normalizer {
+    /// Starts `run` with these settings and an admin address of its own.
+    pub fn start(settings: &Value) -> Normalizer {
+        let admin = format!("127.0.0.1:{}", free_port());
+        let mut settings = settings.clone();
+        settings["admin"] = serde_json::json!({ "address": &admin });
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // JSON is YAML too.
+        let text = serde_json::to_string_pretty(&settings).expect("print the settings");
+        fs::write(folder.path().join("settings.yaml"), text).expect("write the settings");
+        let mut normalizer = Normalizer { folder, admin, running: None };
+        normalizer.start_again();
+        normalizer
+    }
+
+    /// Starts the program again, after it ended, with the same settings and log.
+    pub fn start_again(&mut self) {
+        assert!(self.running.is_none(), "the normalizer runs already");
+        let log = File::options().create(true).append(true).open(self.log_file()).expect("open the log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_event-normalizer"));
+        command.args(["run", "--settings"]).arg(self.folder.path().join("settings.yaml"));
+        // Settings in the environment of the tests would change what is tested.
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NORMALIZER__")) {
+            command.env_remove(name);
+        }
+        let process = command
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("share the log"))
+            .stderr(log)
+            .spawn()
+            .expect("start the normalizer");
+        let leash = Leash::on_process(process.id(), &self.folder.path().to_string_lossy());
+        self.running = Some((process, leash));
+    }
+
+    /// Ends the program as a crash does.
+    pub fn kill(&mut self) {
+        let (mut process, _leash) = self.running.take().expect("the normalizer runs");
+        process.kill().expect("kill the normalizer");
+        process.wait().expect("wait for the normalizer");
+    }
+
+    /// Asks the program to end and gives its exit code; fails the test when it hasn't ended within `deadline`.
+    pub fn terminate(&mut self, deadline: Duration) -> Option<i32> {
+        let (process, _) = self.running.as_ref().expect("the normalizer runs");
+        signal::kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).expect("signal the normalizer");
+        self.wait_exit(deadline)
+    }
+
+    /// Waits until the program ends by itself and gives its exit code; none when a signal ended it.
+    pub fn wait_exit(&mut self, deadline: Duration) -> Option<i32> {
+        let (mut process, leash) = self.running.take().expect("the normalizer runs");
+        let status = poll(deadline, || process.try_wait().expect("ask for the normalizer's state"));
+        let Some(status) = status else {
+            self.running = Some((process, leash));
+            panic!("the normalizer hasn't ended within {deadline:?}");
+        };
+        status.code()
+    }
+
+    /// Waits until the program says that it is ready.
+    pub fn wait_ready(&mut self) {
+        let url = format!("http://{}/readyz", self.admin);
+        self.until(READY_WITHIN, "the normalizer is ready", || get(&url).map(|_| ()));
+    }
+
+    /// Waits for something that the program brings about; fails at once when the program ends instead.
+    pub fn until<T>(&mut self, deadline: Duration, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+        let (process, _) = self.running.as_mut().expect("the normalizer runs");
+        eventually(deadline, what, || {
+            if let Some(status) = process.try_wait().expect("ask for the normalizer's state") {
+                panic!("the normalizer ended by itself, {status}, before {what}");
+            }
+            attempt()
+        })
+    }
+
+    /// The sum of a metric over its series that have all of these labels; 0 when there is none.
+    pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let text = get(&format!("http://{}/metrics", self.admin)).expect("the metrics");
+        let has_labels = |series: &str| labels.iter().all(|(key, value)| series.contains(&format!("{key}=\"{value}\"")));
+        let values = text.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let series_name = series.split('{').next()?;
+            (series_name == name && has_labels(series)).then(|| value.parse::<f64>().expect("a number"))
+        });
+        values.sum()
+    }
+
+    /// All that the program has printed since it was first started.
+    pub fn log(&self) -> String {
+        fs::read(self.log_file()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).expect("read the log")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+}
+
+impl Drop for Normalizer {
+    fn drop(&mut self) {
+        if let Some((mut process, _leash)) = self.running.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        if thread::panicking() {
+            eprintln!("the normalizer's log ends with:\n{}", tail(Path::new(&self.log_file()), 60));
+        }
+    }
+}
+
+fn get(url: &str) -> Option<String> {
+    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).build().into();
+    agent.get(url).call().ok()?.body_mut().read_to_string().ok()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
