@@ -82,6 +82,14 @@ pub fn decode(schema: &Schema, framed: &[u8]) -> Result<Value> {
     Ok(value)
 }
 
+/// Reads a framed value as JSON, for people.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_json(schema: &Schema, framed: &[u8]) -> Result<serde_json::Value> {
+    serde_json::Value::try_from(decode(schema, framed)?).context("the value has no JSON form")
+}
+
 fn frame(schema: &Schema) -> Result<[u8; FRAME_BYTES]> {
     let fingerprint = schema.fingerprint::<Rabin>().bytes;
     let mut frame = [0; FRAME_BYTES];

@@ -1,6 +1,7 @@
 //! `run`: the job.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -49,11 +50,30 @@ impl Run {
         let metrics = Metrics::new(&settings)?;
         let encoder = Encoder::verified()?;
         let workers = Workers::new(settings, metrics, encoder)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let exit = runtime.block_on(serve(workers))?;
-        // A client that hangs while it closes must not hold the process.
-        runtime.shutdown_background();
-        Ok(exit)
+        block_on(workers, signalled())
+    }
+}
+
+/// Runs the workers and the admin port until `stop` says so.
+///
+/// # Errors
+/// A fault of the program.
+pub(super) fn block_on(workers: Workers, stop: impl Future<Output = ()>) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let exit = runtime.block_on(serve(workers, stop))?;
+    // A client that hangs while it closes must not hold the process.
+    runtime.shutdown_background();
+    Ok(exit)
+}
+
+/// Waits for SIGTERM or SIGINT. Where signals can't be received, the process is ended by them at once.
+pub(super) async fn signalled() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }
 
@@ -62,7 +82,8 @@ fn unusable(error: &anyhow::Error) -> Exit {
     Exit::Settings
 }
 
-async fn serve(workers: Workers) -> Result<Exit> {
+async fn serve(workers: Workers, stop: impl Future<Output = ()>) -> Result<Exit> {
+    let mut stop = pin!(stop);
     let shutdown = Arc::new(Shutdown::default());
     let delivery = workers.settings().delivery.clone();
     let statuses: Vec<_> = (0..delivery.workers()).map(|_| Arc::new(WorkerStatus::default())).collect();
@@ -72,8 +93,6 @@ async fn serve(workers: Workers) -> Result<Exit> {
         Err(error) => return Ok(unusable(&error)),
     };
     let mut port = tokio::spawn(admin::serve(listener, Arc::clone(&admin)));
-    let mut terminate = signal(SignalKind::terminate()).context("signals can't be received")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals can't be received")?;
     info!(version = env!("CARGO_PKG_VERSION"), workers = delivery.workers(), "started");
     if delivery.guarantee == Guarantee::AtLeastOnce {
         warn!("at-least-once gives up exactly-once: after a fault, events can be published in duplicate");
@@ -81,8 +100,7 @@ async fn serve(workers: Workers) -> Result<Exit> {
 
     tokio::select! {
         found = find_topics(&admin.workers) => if let Some(exit) = found { return Ok(exit) },
-        _ = terminate.recv() => return Ok(Exit::Success),
-        _ = interrupt.recv() => return Ok(Exit::Success),
+        () = &mut stop => return Ok(Exit::Success),
     }
     let mut ends = start(&admin)?;
     let exit = tokio::select! {
@@ -91,8 +109,7 @@ async fn serve(workers: Workers) -> Result<Exit> {
             error!(error = ?served, "the admin port has ended");
             Exit::Internal
         }
-        _ = terminate.recv() => Exit::Success,
-        _ = interrupt.recv() => Exit::Success,
+        () = &mut stop => Exit::Success,
     };
     info!("stopping");
     admin.shutdown.ask();
@@ -129,7 +146,7 @@ fn start(admin: &Arc<Admin>) -> Result<mpsc::UnboundedReceiver<Option<Stop>>> {
             .spawn(move || {
                 let stop = workers.run(number, &status, &shutdown).err();
                 // Nobody listens any more where the process is ending.
-                drop(ended.send(stop));
+                let _ = ended.send(stop);
             })
             .context("a worker's thread can't be started")?;
     }

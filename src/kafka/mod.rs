@@ -1,6 +1,7 @@
 //! All that names rdkafka: the clients, the loop, transactions, rebalances, topics.
 
 mod dead_letter;
+pub mod embedded;
 mod outbox;
 mod rebalance;
 mod sender;

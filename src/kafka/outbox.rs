@@ -6,10 +6,10 @@ use std::time::Instant;
 use anyhow::{Result, anyhow};
 use bumpalo::Bump;
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Header, Headers, Message, OwnedHeaders};
-use rdkafka::topic_partition_list::Offset;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use super::dead_letter::{self, Place};
 use super::sender::{Outgoing, SendError, Sender, is_refusal};
@@ -310,6 +310,7 @@ impl Outbox {
     /// The transaction has failed and must be aborted.
     pub fn commit<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, shared: &Shared) -> Result<(), TransactionError> {
         let started_at = Instant::now();
+        self.step_over_markers(consumer, shared);
         let offsets = self.offsets(shared).map_err(TransactionError::from)?;
         self.sender.commit(&offsets, consumer)?;
 
@@ -332,6 +333,41 @@ impl Outbox {
         self.is_isolating = false;
         self.clear();
         Ok(())
+    }
+
+    /// Takes the offsets past the markers of transactional input, which take an offset and are no records: else a lag of one
+    /// would stay for ever.
+    fn step_over_markers<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, shared: &Shared) {
+        for (partition, position) in positions(consumer, shared) {
+            if let Some(span) = self.pending.get_mut(&partition) {
+                span.next = span.next.max(position);
+            }
+        }
+    }
+
+    /// Commits the offsets of markers that came after the last record. Returns whether there was anything to commit.
+    ///
+    /// # Errors
+    /// As [`Outbox::commit`].
+    pub fn catch_up<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        shared: &Shared,
+    ) -> Result<bool, TransactionError> {
+        if self.is_open() || !self.rewind.is_empty() {
+            return Ok(false);
+        }
+        for (partition, position) in positions(consumer, shared) {
+            if self.committed.get(&partition) != Some(&position) {
+                self.pending.insert(partition, Span { first: position, next: position });
+            }
+        }
+        if self.pending.is_empty() {
+            return Ok(false);
+        }
+        self.sender.begin()?;
+        self.commit(consumer, shared)?;
+        Ok(true)
     }
 
     /// Aborts what was sent; its records are to be read again. Where a broker refused something, the next transaction is
@@ -382,6 +418,17 @@ impl Outbox {
         self.committed.remove(&partition);
         self.refusals.retain(|key, _| key.partition != partition);
     }
+}
+
+/// How far the consumer has read, by partition; left out are partitions of which it has read nothing.
+fn positions<C: ConsumerContext>(consumer: &BaseConsumer<C>, shared: &Shared) -> Vec<(Partition, i64)> {
+    // Without the positions the offsets are those of the records, which is right too.
+    let list = consumer.position().unwrap_or_default();
+    let known = |element: &TopicPartitionListElem<'_>| match element.offset() {
+        Offset::Offset(offset) => Some(((shared.source(element.topic())?, element.partition()), offset)),
+        _ => None,
+    };
+    list.elements().iter().filter_map(known).collect()
 }
 
 fn refused() -> Reject {

@@ -29,6 +29,8 @@ use crate::status::{Shutdown, WorkerStatus};
 const POLL_MAX: Duration = Duration::from_millis(50);
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
 
+const CATCH_UP_INTERVAL: Duration = Duration::from_secs(1);
+
 /// More fatal errors in this time mean that somebody else uses our transactional id.
 const FATAL_ERRORS_MAX: usize = 5;
 const FATAL_ERRORS_WINDOW: Duration = Duration::from_secs(600);
@@ -75,7 +77,15 @@ impl Workers {
     /// # Errors
     /// The worker gave up; its last transaction was aborted, and nothing is lost.
     pub fn run(&self, number: usize, status: &Arc<WorkerStatus>, shutdown: &Shutdown) -> Result<(), Stop> {
-        let worker = Worker { number, shared: &self.0, status, shutdown, fatal_errors: VecDeque::new(), backoff: backoff() };
+        let worker = Worker {
+            number,
+            shared: &self.0,
+            status,
+            shutdown,
+            fatal_errors: VecDeque::new(),
+            backoff: backoff(),
+            caught_up_at: Instant::now(),
+        };
         let result = worker.run();
         status.ended();
         result
@@ -98,6 +108,7 @@ struct Worker<'a> {
     shutdown: &'a Shutdown,
     fatal_errors: VecDeque<Instant>,
     backoff: ExponentialBackoff,
+    caught_up_at: Instant,
 }
 
 /// How a consumer's life ended.
@@ -160,7 +171,7 @@ impl Worker<'_> {
                         return Ok(end);
                     }
                 }
-                None => {}
+                None => self.catch_up(consumer)?,
             }
             if consumer.context().outbox().is_due(self.shared) {
                 self.commit(consumer)?;
@@ -180,6 +191,19 @@ impl Worker<'_> {
                 self.status.committed();
                 Ok(())
             }
+            Err(error) => self.recover(consumer, &error),
+        }
+    }
+
+    /// While nothing is read, now and then: commits the offsets of markers that came after the last record.
+    fn catch_up(&mut self, consumer: &BaseConsumer<Assignment>) -> Result<(), Stop> {
+        if self.caught_up_at.elapsed() < CATCH_UP_INTERVAL {
+            return Ok(());
+        }
+        self.caught_up_at = Instant::now();
+        let caught_up = consumer.context().outbox().catch_up(consumer, self.shared);
+        match caught_up {
+            Ok(_) => Ok(()),
             Err(error) => self.recover(consumer, &error),
         }
     }
@@ -243,7 +267,11 @@ impl Worker<'_> {
             if self.shutdown.is_asked() {
                 return Ok(None);
             }
-            let error = match Sender::connect(&config, guarantee, || self.shutdown.is_asked()) {
+            let give_up = || {
+                self.status.turn();
+                self.shutdown.is_asked()
+            };
+            let error = match Sender::connect(&config, guarantee, give_up) {
                 Ok(sender) => return Ok(Some(sender)),
                 Err(error) => error,
             };
