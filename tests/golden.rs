@@ -4,6 +4,8 @@
 //! `{"ignored": …}`; `x.hints.json` holds hints where a case needs them. Of a dead letter only what the file names is
 //! compared. `make golden` writes the expected files anew.
 
+#![allow(clippy::unwrap_used)] // Outside test functions clippy does not see that this is a test.
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

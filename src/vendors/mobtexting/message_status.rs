@@ -154,3 +154,37 @@ const WORDS: &[(&str, Meaning)] = &[
     ("INV-SERVICE", row(Rejected, "account")),
     ("INV-SCHEDULE", row(Rejected, "account")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use bumpalo::Bump;
+
+    use super::super::ADAPTER;
+    use crate::vendors::{Hints, Outcome, Reading};
+
+    /// The vendor's documented words with their meaning, as the fixtures list them.
+    const LISTED: &str = include_str!("fixtures/message_status/words.tsv");
+
+    #[test]
+    fn every_documented_word_has_its_meaning() {
+        let rows: Vec<Vec<_>> = LISTED.lines().skip(1).map(|line| line.split('\t').collect()).collect();
+        assert_eq!(rows.len(), 49);
+        assert_eq!(rows.len(), super::WORDS.len());
+        for row in rows {
+            let [word, state, is_final, reason] = row[..] else { panic!("four columns: {row:?}") };
+            let body = format!(r#"{{"id":"1","mobile":"919876500001","status":"{word}","units":1}}"#);
+            let (arena, hints) = (Bump::new(), Hints::default());
+            let mut statuses = Vec::new();
+            ADAPTER.normalize(body.as_bytes(), &hints, &Reading::default(), &arena, |normalized| {
+                let Outcome::Event(event) = normalized.outcome else { panic!("no event of {word}") };
+                assert!(!event.has_unlisted_status, "{word}");
+                statuses.extend(event.status);
+            });
+            let status = statuses[0];
+            assert_eq!(status.state.name(), state, "{word}");
+            assert_eq!(status.is_final.to_string(), is_final, "{word}");
+            assert_eq!(status.reason.unwrap_or_default(), reason, "{word}");
+            assert_eq!(status.vendor_name, Some(word));
+        }
+    }
+}
