@@ -1,0 +1,27 @@
+# The system's OpenSSL where there is one: it builds faster than our own. A plain `cargo build` needs neither.
+FEATURES := $(shell pkg-config --exists openssl 2>/dev/null && echo --no-default-features --features ssl)
+CARGO := cargo
+
+.PHONY: help run test check golden tools
+.DEFAULT_GOAL := help
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+run: tools ## Build, and show sample webhooks becoming envelopes on an embedded broker
+	$(CARGO) run --quiet $(FEATURES) -- demo --once
+
+test: tools ## Run every test; fetches and starts the Kafka that they need
+	$(CARGO) test $(FEATURES)
+
+check: tools ## Check format and lints; warnings are errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+
+golden: tools ## Write the expected events of all fixtures anew; read the difference before you commit it
+	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden
+
+tools:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust 1.88 or newer, see https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler is missing: apt-get install build-essential" >&2; exit 1; }
+	@command -v perl >/dev/null || { echo "perl is missing: apt-get install perl" >&2; exit 1; }
