@@ -9,6 +9,7 @@ use crate::event::{
     Attributes, Business, Channel, Consent, Contact, Content, Cost, Direction, Engagement, Event, EventType, Instant, Message,
     Status, Stream, VoiceCall,
 };
+use crate::vendors::json;
 
 /// The public contract, as `schemas/envelope.avsc` has it. Made only by [`Envelope::wrap`].
 ///
@@ -60,10 +61,10 @@ impl Serialize for Payload<'_> {
             return serializer.serialize_bytes(self.0);
         }
         let text = String::from_utf8_lossy(self.0);
-        // Line breaks stand only between the tokens of valid JSON, so this keeps every value and every digit.
-        let one_line = text.replace(['\n', '\r'], " ");
-        match serde_json::from_str::<&RawValue>(&one_line) {
+        let arena = Bump::new();
+        match serde_json::from_str::<&RawValue>(json::compact(&text, &arena)) {
             Ok(value) => value.serialize(serializer),
+            // A body that was repaired is no JSON as it arrived.
             Err(_) => serializer.serialize_str(&text),
         }
     }

@@ -147,8 +147,8 @@ pub fn line<'a>(vendor: &'a str, account: Option<&'a str>, normalized: Normalize
             let source = Source { kafka_topic: "", kafka_partition: 0, kafka_offset: 0, item_index: index, item_count: count };
             let origin = Origin { vendor, account, received_at: Instant(0), source };
             let mut object = envelope_object(&Envelope::wrap(event, origin, bytes, false, arena))?;
-            object.remove("source");
-            object.remove("received_at");
+            object.shift_remove("source");
+            object.shift_remove("received_at");
             Ok(serde_json::to_string(&Line { object, payload: Payload(bytes) })?)
         }
         Outcome::Ignored(ignored) => Ok(json!({"ignored": {"cause": ignored.cause()}}).to_string()),

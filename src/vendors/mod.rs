@@ -13,7 +13,7 @@
 mod altcraft;
 mod fields;
 mod infobip;
-mod json;
+pub(crate) mod json;
 mod mobtexting;
 
 use std::cell::Cell;
