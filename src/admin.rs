@@ -41,6 +41,7 @@ impl Admin {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "group": self.workers.settings().kafka.group,
+            "settings_digest": self.workers.settings().digest(),
             "ready": self.is_ready(),
             "stopping": self.shutdown.is_asked(),
             "workers": workers,

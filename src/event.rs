@@ -513,10 +513,14 @@ pub struct Cost<'a> {
 }
 
 /// Vendor fields that have no field in the envelope, in the order they were added. A name stands once.
+///
+/// There are at most [`Attributes::MAX`] of them: a body with very many fields keeps the rest in `payload` alone.
 #[derive(Debug, Clone)]
 pub struct Attributes<'a>(ArenaVec<'a, (&'a str, &'a str)>);
 
 impl<'a> Attributes<'a> {
+    pub const MAX: usize = 256;
+
     pub fn new_in(arena: &'a Bump) -> Self {
         Self(ArenaVec::new_in(arena))
     }
@@ -524,10 +528,17 @@ impl<'a> Attributes<'a> {
     /// Adds an attribute where the vendor gave a value. The first value of a name holds.
     pub fn put(&mut self, name: &'a str, value: impl Into<Option<&'a str>>) {
         if let Some(value) = value.into()
+            && self.0.len() < Self::MAX
             && self.get(name).is_none()
         {
             self.0.push((name, value));
         }
+    }
+
+    /// Adds one of our own marks, also where the vendor's fields have filled the list.
+    pub fn mark(&mut self, name: &'static str, value: &'a str) {
+        self.0.retain(|(key, _)| *key != name);
+        self.0.push((name, value));
     }
 
     pub fn get(&self, name: &str) -> Option<&'a str> {

@@ -13,6 +13,8 @@ use config::{Config, Environment, File, FileFormat};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use sha2::{Digest, Sha256};
+
 pub use self::secret::Secret;
 use crate::event::Stream;
 use crate::vendors::{self, Adapter, Reading, Region, Zone};
@@ -415,6 +417,12 @@ impl Settings {
         let settings: Self = serde_path_to_error::deserialize(config).map_err(|error| errors::of_key(&error))?;
         settings.validate()?;
         Ok(settings)
+    }
+
+    /// Tells whether two processes run on the same settings, secrets apart: 16 hexadecimal digits.
+    pub fn digest(&self) -> String {
+        let digest = Sha256::digest(format!("{self:?}"));
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// How bodies are read.

@@ -1,5 +1,6 @@
 //! What workers tell the admin port: whether they turn, what they read, what went wrong last.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -55,6 +56,8 @@ struct Details {
     has_joined: bool,
     /// Source and partition.
     assignment: Vec<(usize, i32)>,
+    /// Next offsets, as of the last commit.
+    positions: BTreeMap<(usize, i32), i64>,
     last_commit_at: Option<Timestamp>,
     last_error: Option<String>,
 }
@@ -77,9 +80,12 @@ impl WorkerStatus {
         self.turned.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    pub fn committed(&self) {
+    /// A commit has succeeded; `positions` are the next offsets by source and partition.
+    pub fn committed(&self, positions: BTreeMap<(usize, i32), i64>) {
         self.is_blocked.store(false, Ordering::Relaxed);
-        self.details().last_commit_at = Some(Timestamp::now());
+        let mut details = self.details();
+        details.last_commit_at = Some(Timestamp::now());
+        details.positions = positions;
     }
 
     /// An error that is being retried. A missing right also takes the process out of readiness until it is back.
@@ -126,7 +132,7 @@ impl WorkerStatus {
         let assignment: Vec<_> = details
             .assignment
             .iter()
-            .map(|(source, partition)| json!({"topic": topic(*source), "partition": partition}))
+            .map(|key| json!({"topic": topic(key.0), "partition": key.1, "position": details.positions.get(key)}))
             .collect();
         json!({
             "alive": self.is_alive(),

@@ -18,12 +18,15 @@ use support::feed::Feed;
 use support::load::{DeadLetter, Output, Raw, Vendor, generate, own_text};
 use support::normalizer::Normalizer;
 use support::scenario::Scenario;
+use support::wait::eventually;
 
 /// The size of the loads that something happens to.
 const RECORDS: usize = 200_000;
 /// The setting `shutdown_timeout_ms`, and a little for the process to end.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(28);
 const EXIT_WITHIN: Duration = Duration::from_secs(60);
+/// The client tells its statistics every five seconds.
+const LAG_WITHIN: Duration = Duration::from_secs(20);
 /// Own ids of records that are made by hand begin here, past those of the generated load.
 const BY_HAND: u64 = 1_000_000;
 
@@ -214,7 +217,9 @@ fn bad_input_is_set_aside_untouched_and_harms_no_neighbor() {
 
     let mut feed = scenario.feed(bad_input());
     feed.send_rest();
-    let mut normalizer = Normalizer::start(&scenario.settings());
+    let mut settings = scenario.settings();
+    settings["log"]["level"] = json!("trace");
+    let mut normalizer = Normalizer::start(&settings);
     scenario.until_drained(&mut normalizer);
     let counted = |name, label, value| normalizer.metric(name, &[(label, value)]);
     for (reason, count) in [
@@ -231,6 +236,13 @@ fn bad_input_is_set_aside_untouched_and_harms_no_neighbor() {
     for cause in ["tombstone", "verification"] {
         assert_eq!(counted("normalizer_records_ignored_total", "cause", cause), 1.0, "ignored for {cause}");
     }
+    // The client's own wrapper would take 100 ms for every commit.
+    assert!(counted("normalizer_transaction_commit_duration_seconds_bucket", "le", "0.05") > 0.0, "no commit within 50 ms");
+    lag_is_told(&mut normalizer);
+    let told = [normalizer.log(), normalizer.metrics(), normalizer.status().to_string()].concat();
+    for personal in ["491700000001", "919900000001", "65e2d1f0a8c4b91d2c7e4f10", "subject-", "mail-", "xxxxxxxx"] {
+        assert!(!told.contains(personal), "{personal} stands in the log, the metrics or the status");
+    }
     finish_exactly_once(&scenario, &mut normalizer, &feed);
 
     let records = scenario.read();
@@ -240,6 +252,23 @@ fn bad_input_is_set_aside_untouched_and_harms_no_neighbor() {
         let offset = dead_letter.header("__streams.errors.offset");
         assert_ne!(partition, offset, "this dead letter can't show that the two aren't mixed up");
     }
+}
+
+/// The lag is computed from the program's own commits, and comes down to 0; the client's own figure would stay unknown.
+fn lag_is_told(normalizer: &mut Normalizer) {
+    let admin = normalizer.status();
+    let partitions: usize = admin["workers"].as_array().expect("workers").iter().map(assigned).sum();
+    assert_eq!(partitions, 9, "partitions in the status: {admin}");
+    let series = |text: &str| text.lines().filter(|line| line.starts_with("normalizer_consumer_lag_records{")).count();
+    let lags = eventually(LAG_WITHIN, "the lag of every partition is told", || {
+        let text = normalizer.metrics();
+        (series(&text) == partitions && normalizer.metric("normalizer_consumer_lag_records", &[]) == 0.0).then_some(text)
+    });
+    assert!(lags.contains("partition=\"2\""), "{lags}");
+}
+
+fn assigned(worker: &serde_json::Value) -> usize {
+    worker["assignment"].as_array().map_or(0, Vec::len)
 }
 
 /// Every kind of bad input, each between good records of the same partition.

@@ -188,7 +188,7 @@ impl Worker<'_> {
         match committed {
             Ok(()) => {
                 self.backoff = backoff();
-                self.status.committed();
+                self.status.committed(consumer.context().outbox().committed.clone());
                 Ok(())
             }
             Err(error) => self.recover(consumer, &error),

@@ -1,6 +1,7 @@
 //! Reading JSON bodies: strictly, then with the two repairs; split into items; errors as rejects without any value.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use bumpalo::Bump;
@@ -125,13 +126,16 @@ pub struct Entries<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries = AllEntries::deserialize(deserializer)?.0;
-        for (position, (key, _)) in entries.iter().enumerate() {
-            if entries[..position].iter().any(|(earlier, _)| earlier == key) {
-                return Err(de::Error::custom("expected every key once"));
-            }
+        if last_positions(&entries).len() < entries.len() {
+            return Err(de::Error::custom("expected every key once"));
         }
         Ok(Self(entries))
     }
+}
+
+/// Where each key stands last. A map, since an object can have very many keys.
+fn last_positions<'e>(entries: &'e [(Cow<'_, str>, &RawValue)]) -> HashMap<&'e str, usize> {
+    entries.iter().enumerate().map(|(position, (key, _))| (&**key, position)).collect()
 }
 
 /// The entries of an object as they stand, keys that stand twice included.
@@ -246,7 +250,8 @@ fn without_duplicate_keys(text: &str, path: &Path) -> Option<String> {
 fn stale_ranges(text: &str, object: &str, entries: &[(Cow<'_, str>, &RawValue)]) -> Vec<std::ops::Range<usize>> {
     let start_of = |value: &str| value.as_ptr() as usize - text.as_ptr() as usize;
     let end_of = |value: &RawValue| start_of(value.get()) + value.get().len();
-    let is_stale = |position: usize| entries[position + 1..].iter().any(|(later, _)| *later == entries[position].0);
+    let last = last_positions(entries);
+    let is_stale = |position: usize| last.get(&*entries[position].0) != Some(&position);
     let Some(first_kept) = (0..entries.len()).find(|position| !is_stale(*position)) else { return Vec::new() };
 
     let mut ranges = Vec::new();
@@ -396,6 +401,17 @@ mod tests {
         let (outer, _) =
             parse::<Outer>(r#"{"inner":{"name":1,"name":2},"id":1,"inner":{"name":3,"name":4}}"#, true, &arena).unwrap();
         assert_eq!(outer.inner.unwrap().name, 4);
+    }
+
+    /// What takes the square of the number of keys would not end.
+    #[test]
+    fn very_many_keys_are_no_hindrance() {
+        let arena = Bump::new();
+        let keys: Vec<_> = (0..300_000).map(|number| format!("\"k{number}\":1")).collect();
+        let text = format!("{{{},\"id\":1,\"id\":2}}", keys.join(","));
+        assert_eq!(parse::<Outer>(arena.alloc_str(&text), true, &arena).unwrap().0.id, 2);
+        let (entries, is_repaired) = parse::<Entries<'_>>(arena.alloc_str(&text), true, &arena).unwrap();
+        assert_eq!((entries.0.len(), is_repaired), (300_001, true));
     }
 
     #[test]

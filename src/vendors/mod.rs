@@ -27,6 +27,9 @@ use serde::Deserialize;
 use crate::event::{Channel, Event, EventType, Meaning, Stream};
 use crate::reject::{Ignored, Reason, Reject};
 
+/// Most items of a body. Vendors send up to 100; what has very many could not be published within one transaction.
+const ITEMS_MAX: usize = 10_000;
+
 /// Every vendor that is understood.
 pub const ADAPTERS: [&Adapter; 3] = [&infobip::ADAPTER, &mobtexting::ADAPTER, &altcraft::ADAPTER];
 
@@ -180,7 +183,7 @@ impl<'a> Item<'a> {
             let _ = write!(note, "{comma}event={hint}");
         }
         if !note.is_empty() {
-            event.attributes.put("hint_conflict", note.into_bump_str());
+            event.attributes.mark("hint_conflict", note.into_bump_str());
             event.has_hint_conflict = true;
         }
     }
@@ -247,6 +250,10 @@ impl Adapter {
         match body.items {
             json::Items::One(text) => whole(self.outcome(&item(text), &body, reading.depth)),
             json::Items::Many(elements) if elements.is_empty() => whole(Outcome::Ignored(Ignored::EmptyBatch)),
+            json::Items::Many(elements) if elements.len() > ITEMS_MAX => whole(Outcome::Rejected(Reject::new(
+                Reason::TooLarge,
+                format!("a batch of at most {ITEMS_MAX} items is expected"),
+            ))),
             json::Items::Many(ref elements) => {
                 let count = i32::try_from(elements.len()).unwrap_or(i32::MAX);
                 // The batch itself has taken one level of nesting, or two where it stands under a key.
@@ -288,7 +295,9 @@ impl Adapter {
             (false, true) => Some("duplicate_key"),
             (false, false) => None,
         };
-        event.attributes.put("repaired_json", repairs);
+        if let Some(repairs) = repairs {
+            event.attributes.mark("repaired_json", repairs);
+        }
         Outcome::Event(event)
     }
 }

@@ -107,7 +107,7 @@ impl Normalizer {
 
     /// The sum of a metric over its series that have all of these labels; 0 when there is none.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let text = get(&format!("http://{}/metrics", self.admin)).expect("the metrics");
+        let text = self.metrics();
         let has_labels = |series: &str| labels.iter().all(|(key, value)| series.contains(&format!("{key}=\"{value}\"")));
         let values = text.lines().filter_map(|line| {
             let (series, value) = line.rsplit_once(' ')?;
@@ -115,6 +115,17 @@ impl Normalizer {
             (series_name == name && has_labels(series)).then(|| value.parse::<f64>().expect("a number"))
         });
         values.sum()
+    }
+
+    /// What `/metrics` says.
+    pub fn metrics(&self) -> String {
+        get(&format!("http://{}/metrics", self.admin)).expect("the metrics")
+    }
+
+    /// What `/status` says.
+    pub fn status(&self) -> Value {
+        let text = get(&format!("http://{}/status", self.admin)).expect("the status");
+        serde_json::from_str(&text).expect("the status is JSON")
     }
 
     /// All that the program has printed since it was first started.
