@@ -452,7 +452,7 @@ impl Status<'_> {
 }
 
 /// What an inbound (or echoed outbound) message says.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Content<'a> {
     pub kind: Option<&'a str>,
     pub text: Option<&'a str>,
@@ -466,7 +466,7 @@ pub struct Content<'a> {
 }
 
 /// Opens, clicks, web and popup facts.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Engagement<'a> {
     pub url: Option<&'a str>,
     pub is_unique: Option<bool>,
@@ -488,7 +488,7 @@ pub struct Consent<'a> {
 }
 
 /// A voice or video call, conference or dialog.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct VoiceCall<'a> {
     pub call_id: Option<&'a str>,
     pub conference_id: Option<&'a str>,

@@ -296,7 +296,7 @@ pub fn contact<'a>(channel: Channel, raw: &'a str, region: Option<Region>, arena
         }
         _ => match e164(raw, region, arena) {
             Some(number) => (number, "phone"),
-            None if is_mail(raw) => (lower(raw, arena), "email"),
+            None if channel == Channel::None && is_mail(raw) => (lower(raw, arena), "email"),
             None if has_opaque_ids(channel) && !looks_like_number(raw) => (raw, "user_id"),
             None => (raw, "other"),
         },
@@ -317,10 +317,35 @@ pub fn business<'a>(channel: Channel, raw: &'a str, region: Option<Region>, aren
         (number, "phone")
     } else if raw.chars().any(char::is_alphabetic) && raw.chars().count() <= ALPHANUMERIC_SENDER_MAX {
         (raw, "alphanumeric")
+    } else if channel == Channel::Viber {
+        // A bot or an agent; other senders of Viber are short names and numbers.
+        (raw, "agent_id")
     } else {
         (raw, "other")
     };
     Business { address: Some(address), address_kind: Some(kind), raw_address: Some(raw) }
+}
+
+/// A person on a channel that may not be one of ours: then what the address looks like tells its kind.
+pub fn contact_by_looks<'a>(channel: Option<Channel>, raw: &'a str, region: Option<Region>, arena: &'a Bump) -> Contact<'a> {
+    let contact = contact(channel.unwrap_or(Channel::None), raw, region, arena);
+    let is_opaque = channel.is_none() && contact.address_kind == Some("other") && !looks_like_number(raw);
+    if is_opaque { Contact { address_kind: Some("user_id"), ..contact } } else { contact }
+}
+
+/// Our side on a channel that may not be one of ours.
+pub fn business_by_looks<'a>(channel: Option<Channel>, raw: &'a str, region: Option<Region>, arena: &'a Bump) -> Business<'a> {
+    let business = business(channel.unwrap_or(Channel::None), raw, region, arena);
+    let is_agent = channel.is_none() && matches!(business.address_kind, Some("other" | "alphanumeric"));
+    if is_agent { Business { address_kind: Some("agent_id"), ..business } } else { business }
+}
+
+/// First and last name in one, where one of them is there.
+pub fn full_name<'a>(first: Option<&'a str>, last: Option<&'a str>, arena: &'a Bump) -> Option<&'a str> {
+    match (first, last) {
+        (Some(first), Some(last)) => Some(bumpalo::format!(in arena, "{} {}", first, last).into_bump_str()),
+        (first, last) => first.or(last),
+    }
 }
 
 /// GSM 03.40 leaves room for 11 characters of an alphanumeric sender.

@@ -14,6 +14,7 @@ mod altcraft;
 mod fields;
 mod infobip;
 pub(crate) mod json;
+mod leaves;
 mod mobtexting;
 
 use std::cell::Cell;

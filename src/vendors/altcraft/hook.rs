@@ -108,16 +108,15 @@ fn put_other_fields<'a>(item: &Item<'a>, event: &mut Event<'a>, entries: Entries
 fn fill_groups<'a>(event: &mut Event<'a>, row: &'static Row, data: &Data<'a>) {
     event.status =
         row.status.map(|meaning| Status { vendor_name: Some(row.event), description: data.error, ..Status::new(meaning) });
-    if data.has_tracking_group {
-        let is_unique = row.attribute("unique").map(|unique| unique == "true");
-        event.engagement = Some(Engagement { is_unique, ..data.engagement });
-    }
+    let is_unique = row.attribute("unique").map(|unique| unique == "true");
+    let engagement = Engagement { is_unique, ..data.engagement };
+    event.engagement = (data.has_tracking_group && engagement != Engagement::default()).then_some(engagement);
     event.consent = row.attribute("consent_state").map(|state| Consent {
         state: Some(state),
         scope_kind: data.resource_id.map(|_| "resource"),
         scope_value: data.resource_id,
     });
-    for name in ["bounce", "view_class", "kind"] {
+    for name in ["bounce", "view_class", "kind", "import_source", "segment_kind"] {
         event.attributes.put(name, row.attribute(name));
     }
 }
@@ -139,7 +138,8 @@ struct Data<'a> {
 
 impl<'a> Data<'a> {
     fn read(item: &Item<'a>, event: &mut Event<'a>, event_data: Option<&'a RawValue>) -> Result<Self, Reject> {
-        let has_tracking_group = matches!(event.event_type.0, "message.open" | "message.click");
+        let is_engagement = matches!(event.event_type.0, "message.open" | "message.click");
+        let has_tracking_group = is_engagement || matches!(event.event_type.family(), "web" | "popup");
         let mut data = Self { has_tracking_group, ..Self::default() };
         let Some(event_data) = event_data else { return Ok(data) };
         let entries: Entries<'a> =
@@ -151,7 +151,7 @@ impl<'a> Data<'a> {
                 "send_message_id" => &mut data.send_message_id,
                 "campaign_id" => &mut data.campaign_id,
                 "error" if event.event_type == EventType::MESSAGE_STATUS => &mut data.error,
-                "link_url" if has_tracking_group => &mut data.engagement.url,
+                "link_url" | "url" if has_tracking_group => &mut data.engagement.url,
                 "ip" if has_tracking_group => &mut data.engagement.ip,
                 "country" if has_tracking_group => &mut data.engagement.country,
                 "city" if has_tracking_group => &mut data.engagement.city,
@@ -191,6 +191,22 @@ struct Subscription<'a> {
     resource_id: Option<Text<'a>>,
     #[serde(borrow)]
     email: Option<Text<'a>>,
+    #[serde(borrow)]
+    phone: Option<Text<'a>>,
+    /// The device, of push.
+    #[serde(borrow)]
+    subscription_id: Option<Text<'a>>,
+    #[serde(borrow)]
+    cc_data: Option<Object<ChatAddress<'a>>>,
+}
+
+/// Where chat channels keep the address.
+#[derive(Debug, Deserialize)]
+struct ChatAddress<'a> {
+    #[serde(borrow)]
+    phone: Option<Text<'a>>,
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
 }
 
 fn subscribed_address<'a>(
@@ -201,23 +217,28 @@ fn subscribed_address<'a>(
 ) -> Option<&'a str> {
     // Elements of a shape that we don't know are the customer's business: they are in the attribute as they are.
     let subscriptions: Vec<Object<Subscription<'a>>> = json::parse_strict(subscriptions?.get())?;
+    let is_of_channel = |word: &str| word.bytes().map(|byte| if byte == b'_' { b'-' } else { byte }).eq(channel.slug().bytes());
     let mut fitting: Vec<_> = subscriptions
         .into_iter()
         .map(|Object(subscription)| subscription)
-        .filter(|subscription| subscription.channel.as_ref().is_some_and(|own| own.as_str() == channel.slug()))
+        .filter(|subscription| subscription.channel.as_ref().is_some_and(|own| is_of_channel(own.as_str())))
         .collect();
     let is_of_resource = |subscription: &Subscription<'_>| {
-        subscription.resource_id.as_ref().map(Text::as_str) == resource_id && resource_id.is_some()
+        resource_id.is_some() && subscription.resource_id.as_ref().map(Text::as_str) == resource_id
     };
     let position = fitting.iter().position(is_of_resource).unwrap_or(0);
-    (position < fitting.len())
-        .then(|| fitting.swap_remove(position))
-        .and_then(|subscription| text(subscription.email, item.arena))
+    if position >= fitting.len() {
+        return None;
+    }
+    let Subscription { email, phone, subscription_id, cc_data, channel: _, resource_id: _ } = fitting.swap_remove(position);
+    let (chat_phone, chat_id) = cc_data.map_or((None, None), |Object(address)| (address.phone, address.id));
+    [email, phone, subscription_id, chat_phone, chat_id].into_iter().find_map(|address| text(address, item.arena))
 }
 
 fn profile_address<'a>(item: &Item<'a>, channel: Channel, custom_data: Option<&'a RawValue>) -> Option<&'a str> {
     let name = match channel {
         Channel::Email => "email",
+        Channel::Sms | Channel::Whatsapp | Channel::Viber | Channel::Notify => "phone",
         _ => return None,
     };
     let entries: Entries<'a> = json::parse_strict(custom_data?.get())?;

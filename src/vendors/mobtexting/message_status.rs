@@ -2,17 +2,17 @@
 
 use serde_json::value::RawValue;
 
-use super::events;
+use super::Fields;
 use crate::event::State::{Delivered, Expired, Rejected, Sent, Undelivered, Unknown};
 use crate::event::{Cost, Event, Meaning, Message, State, Status};
 use crate::reject::Reject;
-use crate::vendors::Item;
 use crate::vendors::fields::{self, any};
 use crate::vendors::json::{self, Entries};
+use crate::vendors::{Item, Row};
 
 /// The fields that have a place in the envelope; the others are attributes under the vendor's own name.
 #[derive(Debug, Default)]
-struct Fields<'a> {
+struct Values<'a> {
     id: Option<&'a str>,
     mobile: Option<&'a str>,
     status: Option<&'a str>,
@@ -26,9 +26,8 @@ struct Fields<'a> {
 
 const TIMES: [&str; 6] = ["deliv_at", "deliv_time", "submit_at", "submit_time", "sent_at", "sent_time"];
 
-pub fn normalize<'a>(item: &Item<'a>, text: &'a str) -> Result<Event<'a>, Reject> {
-    let entries: Entries<'a> = item.parse(text)?;
-    let row = &events::ROWS[0];
+pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Result<Event<'a>, Reject> {
+    let entries: Entries<'a> = item.parse(body.text)?;
     let mut event = Event::new(row.event_type, row.channel, row.event, item.arena);
     let fields = read(item, &mut event, entries)?;
     let parts = match fields.units {
@@ -55,8 +54,8 @@ pub fn normalize<'a>(item: &Item<'a>, text: &'a str) -> Result<Event<'a>, Reject
     Ok(event)
 }
 
-fn read<'a>(item: &Item<'a>, event: &mut Event<'a>, entries: Entries<'a>) -> Result<Fields<'a>, Reject> {
-    let mut fields = Fields::default();
+fn read<'a>(item: &Item<'a>, event: &mut Event<'a>, entries: Entries<'a>) -> Result<Values<'a>, Reject> {
+    let mut fields = Values::default();
     for (key, value) in entries.0 {
         match &*key {
             "event" => {}

@@ -1,29 +1,37 @@
 //! MOBtexting, also sold as BICS CPaaS and under other names.
 //!
-//! - One event a body, never a batch. Most bodies don't name their event: the keys tell it, and a hint outranks them where
-//!   the shape fits.
+//! - One event a body, never a batch. Only chat events name themselves: elsewhere the keys tell the event, and a hint
+//!   outranks them where the shape fits.
 //! - A customer can compose a body from a template; it names its event only if the customer put the name there.
-//! - Times of SMS are local without zone, beside them sometimes seconds since 1970, which are preferred.
-//! - SMS reports are sent up to four times where our answer was lost.
+//! - Times of SMS and voice are local without zone, beside them sometimes seconds since 1970, which are preferred.
+//! - Reports are sent again, up to three times, where our answer was lost.
 //! - When a webhook is created the platform posts a probe, which is no event.
+//! - A top-level `status` is an SMS word, a call word or a sentence, by event.
 
+mod chat_status;
+mod contacts;
 mod events;
+mod inbound;
+mod link;
 mod message_status;
+mod unsubscription;
+mod voice;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::event::Event;
-use crate::reject::Reject;
+use crate::event::{Channel, Event};
+use crate::reject::{Reason, Reject};
 use crate::vendors::fields::{Present, Text};
-use crate::vendors::{Adapter, Batch, Item, json};
+use crate::vendors::leaves::Leaves;
+use crate::vendors::{Adapter, Batch, Item, Row, json};
 
 pub const ADAPTER: Adapter = Adapter {
     vendor: "mobtexting",
     rows: events::ROWS,
     batch: Batch::Never,
-    channel_words: &[],
-    has_ambiguous_channels: false,
+    channel_words: &[("vmn", Channel::Sms)],
+    has_ambiguous_channels: true,
     has_local_times: true,
     is_probe,
     normalize,
@@ -50,25 +58,82 @@ struct Marks<'a> {
     bridge: Present,
     start_at: Present,
     receiver: Present,
+    #[serde(rename = "type")]
+    kind: Present,
     value: Present,
     identity: Present,
     created_at: Present,
+    updated_at: Present,
     link_id: Present,
     user_agent: Present,
 }
 
+/// What the keys of a body that doesn't name its event say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    SmsStatus,
+    Voice,
+    /// Of some channel: all have the same keys.
+    Unsubscription,
+    Contact,
+    LinkVisit,
+}
+
 impl Marks<'_> {
-    fn is_sms_status(&self) -> bool {
-        let mark = [self.deliv_time, self.sent_time, self.submit_time, self.deliv_at, self.credits, self.units];
-        self.mobile.0 && self.status.0 && mark.contains(&Present(true))
+    /// The first rule that fits; no body fits two.
+    fn shape(&self) -> Option<Shape> {
+        let sms_marks = [self.deliv_time, self.sent_time, self.submit_time, self.deliv_at, self.credits, self.units];
+        Some(match () {
+            () if self.mobile.0 && self.status.0 && sms_marks.contains(&Present(true)) => Shape::SmsStatus,
+            () if self.bridge.0 && self.start_at.0 => Shape::Voice,
+            () if self.receiver.0 && self.kind.0 && self.value.0 => Shape::Unsubscription,
+            () if self.identity.0 && self.created_at.0 && self.updated_at.0 => Shape::Contact,
+            () if self.link_id.0 && self.user_agent.0 => Shape::LinkVisit,
+            () => return None,
+        })
+    }
+}
+
+impl Shape {
+    /// Whether a hinted event can have this shape.
+    fn fits(self, event: &str) -> bool {
+        match self {
+            Self::SmsStatus => event.eq_ignore_ascii_case(events::SMS_STATUS),
+            Self::Voice => event.eq_ignore_ascii_case(events::VOICE_OUT),
+            Self::Unsubscription => events::rows_of(event).any(|row| row.event_type.0 == "consent.opt_out"),
+            Self::Contact => event.eq_ignore_ascii_case(events::CONTACT),
+            Self::LinkVisit => event.eq_ignore_ascii_case(events::LINK_VISIT),
+        }
     }
 
-    /// Shapes of events that are not read here: call records, unsubscriptions, contacts, link visits.
-    fn is_other_shape(&self) -> bool {
-        (self.bridge.0 && self.start_at.0)
-            || (self.receiver.0 && self.value.0)
-            || (self.identity.0 && self.created_at.0)
-            || (self.link_id.0 && self.user_agent.0)
+    /// The event of the shape; of unsubscriptions the channel hint tells which.
+    fn event(self, hinted: Option<Channel>) -> Result<&'static str, Reject> {
+        Ok(match self {
+            Self::SmsStatus => events::SMS_STATUS,
+            Self::Voice => events::VOICE_OUT,
+            Self::Contact => events::CONTACT,
+            Self::LinkVisit => events::LINK_VISIT,
+            Self::Unsubscription => {
+                let is_hinted = |row: &&Row| row.event_type.0 == "consent.opt_out" && Some(row.channel) == hinted;
+                let row = events::ROWS.iter().find(is_hinted);
+                row.map(|row| row.event).ok_or_else(|| {
+                    Reject::new(
+                        Reason::AmbiguousChannel,
+                        "unsubscriptions don't tell their channel: set `channel` or `event` for the source, or a hint header",
+                    )
+                })?
+            }
+        })
+    }
+
+    fn recognized_by(self) -> &'static str {
+        match self {
+            Self::SmsStatus => "SMS status: `mobile` and `status` beside times, credits or units",
+            Self::Voice => "voice call record: `bridge` and `start_at`",
+            Self::Unsubscription => "unsubscription: `receiver`, `type` and `value`; the channel is the hint's",
+            Self::Contact => "contact: `identity`, `created_at` and `updated_at`",
+            Self::LinkVisit => "link visit: `link_id` and `user_agent`",
+        }
     }
 }
 
@@ -80,31 +145,99 @@ fn is_probe(item: &Item<'_>) -> bool {
 
 fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let marks: Marks<'a> = item.parse(item.text)?;
-    let named = marks.event.and_then(|event| json::parse_strict::<Text<'a>>(event.get())).map(|event| event.keep(item.arena));
-    let hinted = item.hints.event;
-    let (event, text, recognized_by) = match (named, marks.payload) {
-        (Some(event), Some(payload)) if payload.get().starts_with('{') => {
-            (event, payload.get(), "names its `event`, body in `payload`")
-        }
-        (Some(event), _) => (event, item.text, "names its `event`"),
-        (None, _) if marks.is_sms_status() => {
-            (events::SMS_STATUS, item.text, "SMS status: `mobile` and `status` beside times, credits or units")
-        }
-        (None, _) if marks.is_other_shape() => return Err(unknown()),
-        (None, _) => match hinted {
-            Some(hint) => (hint, item.text, "the hint names the event, and the body has no shape of its own"),
-            None => return Err(unknown()),
+    let Recognized { event: name, fields, by, is_hint_at_odds } = recognize(item, &marks)?;
+    let row = events::rows_of(name).next().ok_or_else(unknown)?;
+    let mut event = match row.event {
+        events::SMS_STATUS => message_status::normalize(item, row, fields)?,
+        events::VOICE_OUT => voice::normalize(item, fields)?,
+        events::CONTACT => contacts::normalize(item, fields)?,
+        events::LINK_VISIT => link::normalize(item, row, fields)?,
+        _ => match row.event_type.0 {
+            "message.status" => chat_status::normalize(item, row, fields)?,
+            "message.inbound" => inbound::normalize(item, row, fields)?,
+            _ => unsubscription::normalize(item, row, fields)?,
         },
     };
-    if !event.eq_ignore_ascii_case(events::SMS_STATUS) {
-        return Err(unknown());
-    }
-    let mut event = message_status::normalize(item, text)?;
-    event.recognized_by = recognized_by;
-    let conflict = hinted.filter(|hint| !hint.eq_ignore_ascii_case(events::SMS_STATUS));
-    let channel = item.hints.channel.and_then(|word| ADAPTER.channel_of_hint(word)).filter(|channel| *channel != event.channel);
-    item.note_conflict(&mut event, channel, conflict);
+    event.recognized_by = by;
+    let channel = hinted_channel(item).filter(|hinted| *hinted != event.channel);
+    let event_hint = item.hints.event.filter(|_| is_hint_at_odds);
+    item.note_conflict(&mut event, channel, event_hint);
     Ok(event)
+}
+
+/// Where the fields of an event stand in the body.
+#[derive(Debug, Clone, Copy)]
+struct Fields<'a> {
+    text: &'a str,
+    /// JSON pointer of `text` in the body.
+    base: &'static str,
+    /// A customer's template: as many fields as the customer put there.
+    is_composed: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn leaves(self, item: &Item<'a>, split: &[&str]) -> Result<Leaves<'a>, Reject> {
+        let mut leaves = Leaves::of_part(item, self.text, self.base, split)?;
+        leaves.drop("event");
+        Ok(leaves)
+    }
+
+    /// The status word as printed. Only a composed body can lack it.
+    fn status(self, item: &Item<'a>, leaves: &mut Leaves<'a>) -> Result<Option<&'a str>, Reject> {
+        if self.is_composed && leaves.peek(item, "status").is_none() {
+            return Ok(None);
+        }
+        leaves.take_word(item, "status").map(Some)
+    }
+}
+
+/// An event's name, where its fields stand, and how it was told.
+struct Recognized<'a> {
+    event: &'a str,
+    fields: Fields<'a>,
+    by: &'static str,
+    /// The event hint says something else.
+    is_hint_at_odds: bool,
+}
+
+/// What the body says of itself, then the hint where the shape can be that, then the shape.
+fn recognize<'a>(item: &Item<'a>, marks: &Marks<'a>) -> Result<Recognized<'a>, Reject> {
+    let hint = item.hints.event;
+    let is_at_odds = |event: &str| hint.is_some_and(|hint| !hint.eq_ignore_ascii_case(event));
+    let named = marks.event.and_then(|event| json::parse_strict::<Text<'a>>(event.get()));
+    if let Some(named) = named {
+        let event = named.keep(item.arena);
+        let payload = marks.payload.map(RawValue::get).filter(|payload| payload.starts_with('{'));
+        let is_known = events::rows_of(event).next().is_some();
+        if payload.is_some() || is_known {
+            let fields = match payload {
+                Some(text) => Fields { text, base: "/payload", is_composed: false },
+                None => Fields { text: item.text, base: "", is_composed: true },
+            };
+            return Ok(Recognized { event, fields, by: "the body names its `event`", is_hint_at_odds: is_at_odds(event) });
+        }
+    }
+    let plain = Fields { text: item.text, base: "", is_composed: false };
+    match (marks.shape(), hint) {
+        (Some(shape), Some(hint)) if shape.fits(hint) => {
+            Ok(Recognized { event: hint, fields: plain, by: shape.recognized_by(), is_hint_at_odds: false })
+        }
+        (Some(shape), _) => {
+            let event = shape.event(hinted_channel(item))?;
+            Ok(Recognized { event, fields: plain, by: shape.recognized_by(), is_hint_at_odds: is_at_odds(event) })
+        }
+        (None, Some(hint)) => Ok(Recognized {
+            event: hint,
+            fields: Fields { is_composed: true, ..plain },
+            by: "the hint names the event, and the body has no shape of its own",
+            is_hint_at_odds: false,
+        }),
+        (None, None) => Err(unknown()),
+    }
+}
+
+fn hinted_channel(item: &Item<'_>) -> Option<Channel> {
+    item.hints.channel.and_then(|word| ADAPTER.channel_of_hint(word))
 }
 
 fn unknown() -> Reject {
