@@ -46,6 +46,14 @@ const OTHER_WORDS: &[(&str, Channel)] =
 /// Two channels of ours share this word.
 const KAKAO: Told = Told::OneOf(&[Channel::KakaoAlim, Channel::KakaoChingu]);
 
+/// The channel of a word of any of the vocabularies, where it is one of ours.
+pub fn known(word: &str) -> Option<Channel> {
+    match told_by(word, "") {
+        Ok(Told::Is(channel)) => Some(channel),
+        _ => None,
+    }
+}
+
 /// The channel of a word that a body prints at `pointer`.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::report::{Ids, Platform, Price, Profile, cost, person};
+use super::report::{Conversation, Ids, Platform, Price, Profile, conversation_ids, cost, person};
 use super::{Told, channels, content, events};
 use crate::event::{Channel, Content, Event, Message};
 use crate::reject::Reject;
@@ -39,9 +39,8 @@ pub struct InboundChat<'a> {
     price: Option<Object<Price<'a>>>,
     #[serde(borrow)]
     contact: Option<Object<Profile<'a>>>,
-    /// How WhatsApp knows that the phone was not changed, where that feature is on.
     #[serde(borrow)]
-    identity: Option<&'a RawValue>,
+    identity: Option<Object<Identity<'a>>>,
     #[serde(borrow)]
     platform: Option<Object<Platform<'a>>>,
     #[serde(borrow)]
@@ -51,9 +50,53 @@ pub struct InboundChat<'a> {
     #[serde(borrow)]
     campaign_reference_id: Option<Text<'a>>,
     rcs_count: Option<Count>,
+    #[serde(borrow)]
+    conversation: Option<Object<Conversation<'a>>>,
 }
 
-const FORMAT: &str = "MO_OTT_CONTACT";
+/// How WhatsApp knows that the person's phone was not changed, where that feature is on.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity<'a> {
+    #[serde(borrow)]
+    acknowledged: Option<&'a RawValue>,
+    #[serde(borrow)]
+    hash: Option<Text<'a>>,
+    #[serde(borrow)]
+    created_at: Option<Text<'a>>,
+}
+
+/// The name that a person's tap on a suggestion has where it is no message.
+const SUGGESTION: &str = "SUGGESTION";
+
+/// The published name of the shape on a channel; where there are two, the older only by its hint.
+fn format(item: &Item<'_>, channel: Channel) -> Option<&'static str> {
+    Some(match channel {
+        Channel::Whatsapp => "MO_OTT_CONTACT",
+        Channel::AppleMessages => {
+            super::format_name(item, "inbound-message.apple-messages-for-business.v1.json", "MO_OTT_CONTACT")
+        }
+        Channel::Messenger => super::format_name(item, "inbound-message.facebook.v1.json", "MO_OTT_MSISDN"),
+        Channel::Rcs | Channel::Viber | Channel::Zalo | Channel::Line => "MO_OTT_MSISDN",
+        _ => return None,
+    })
+}
+
+/// Message or suggestion: RCS marks a suggestion, older bodies don't, and then only the hint tells.
+fn name(item: &Item<'_>, told: Told, interaction_type: Option<&str>, kind: Option<&str>) -> Result<&'static str, Reject> {
+    match interaction_type {
+        Some(kind) if kind.eq_ignore_ascii_case("EVENT") => return Ok(SUGGESTION),
+        Some(_) => return Ok(events::INBOUND_MESSAGE),
+        None => {}
+    }
+    let is_of_rcs = told == Told::Is(Channel::Rcs);
+    if !(is_of_rcs && kind == Some("suggestion")) {
+        return Ok(events::INBOUND_MESSAGE);
+    }
+    let own = [SUGGESTION, events::INBOUND_MESSAGE];
+    let hinted = item.hints.event.and_then(|hint| own.into_iter().find(|own| own.eq_ignore_ascii_case(hint)));
+    hinted.ok_or_else(super::record::untold)
+}
 
 pub fn normalize<'a>(item: &Item<'a>, inbound: InboundChat<'a>) -> Result<Event<'a>, Reject> {
     let InboundChat {
@@ -76,33 +119,37 @@ pub fn normalize<'a>(item: &Item<'a>, inbound: InboundChat<'a>) -> Result<Event<
         application_id,
         campaign_reference_id,
         rcs_count,
+        conversation,
     } = inbound;
     let arena = item.arena;
     let integration_type = text(integration_type, arena);
+    let read = content::read(item, said, "/message")?;
     let told = match integration_type {
         Some(word) => channels::told_by(word, "/integrationType")?,
-        None if rcs_count.is_some() => Told::Is(Channel::Rcs),
+        None if rcs_count.is_some() || conversation.is_some() => Told::Is(Channel::Rcs),
+        None if interaction_type.is_some() => Told::Is(Channel::Rcs),
         None if contact.is_some() || identity.is_some() => Told::Is(Channel::Whatsapp),
+        None if read.mid.is_some() => Told::Is(Channel::Messenger),
         None => Told::Nothing,
     };
-    if interaction_type.as_ref().is_some_and(|kind| kind.as_str().eq_ignore_ascii_case("EVENT")) {
-        return Err(Reject::unknown_event("the catalogue has no suggestion of this channel"));
-    }
-    let (_, mut event) = super::event(item, events::INBOUND_MESSAGE, told)?;
+    let interaction_type = text(interaction_type, arena);
+    let name = name(item, told, interaction_type, read.content.kind)?;
+    let (_, mut event) = super::event(item, name, told)?;
     event.recognized_by = "inbound chat message: `message` is an object";
-    event.vendor_format = (event.channel == Channel::Whatsapp).then_some(FORMAT);
+    event.vendor_format = if name == SUGGESTION { None } else { format(item, event.channel) };
     let printed_time = text(received_at, arena);
     item.occurred(&mut event, "/receivedAt", printed_time)?;
 
     let from = text(from, arena).or(text(sender, arena));
     event.contact = person(item, &mut event, from, contact);
     event.business = text(to, arena).map(|to| fields::business(event.channel, to, item.hints.region, arena));
-    let read = content::read(item, said, "/message")?;
     let json = read.has_rest.then(|| json::compact(said.get(), arena));
     event.content = Some(Content { json, ..read.content });
+    let (conversation_id, can_initiate) = conversation_ids(item, conversation);
     let ids = Ids::of(item, platform, entity_id, application_id);
     let message = Message {
-        message_id: text(message_id, arena),
+        message_id: text(message_id, arena).or(read.mid),
+        conversation_id,
         reference: any(callback_data, arena),
         paired_message_id: text(paired_message_id, arena),
         campaign_id: text(campaign_reference_id, arena),
@@ -113,9 +160,14 @@ pub fn normalize<'a>(item: &Item<'a>, inbound: InboundChat<'a>) -> Result<Event<
     };
     event.cost = price.and_then(|price| cost(item, &mut event, price));
     event.attributes.put("integrationType", integration_type);
-    event.attributes.put("interactionType", text(interaction_type, arena));
+    event.attributes.put("interactionType", interaction_type);
+    event.attributes.put("conversation.canInitiate", can_initiate);
     event.attributes.put("keyword", text(keyword, arena));
-    event.attributes.put("identity", any(identity, arena));
+    if let Some(Object(Identity { acknowledged, hash, created_at })) = identity {
+        event.attributes.put("identity.acknowledged", any(acknowledged, arena));
+        event.attributes.put("identity.hash", text(hash, arena));
+        event.attributes.put("identity.createdAt", text(created_at, arena));
+    }
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, printed_time, from]);
     }

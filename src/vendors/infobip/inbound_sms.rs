@@ -69,8 +69,7 @@ pub fn normalize<'a>(item: &Item<'a>, inbound: InboundSms<'a>) -> Result<Event<'
     let arena = item.arena;
     let (_, mut event) = super::event(item, events::INBOUND_MESSAGE, Told::Is(Channel::Sms))?;
     event.recognized_by = "inbound SMS: `text` or `cleanText` beside `from`";
-    let is_older = item.hints.format.is_some_and(|format| format.eq_ignore_ascii_case(OLDER_FORMAT));
-    event.vendor_format = Some(if is_older { OLDER_FORMAT } else { FORMAT });
+    event.vendor_format = Some(super::format_name(item, FORMAT, OLDER_FORMAT));
     let printed_time = text(received_at, arena);
     item.occurred(&mut event, "/receivedAt", printed_time)?;
 

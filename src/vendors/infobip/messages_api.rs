@@ -91,8 +91,9 @@ pub struct Inbound<'a> {
     sender: Option<Text<'a>>,
     #[serde(borrow)]
     destination: Option<Text<'a>>,
+    /// Typing has none.
     #[serde(borrow)]
-    content: Vec<&'a RawValue>,
+    content: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     received_at: Option<Text<'a>>,
     #[serde(borrow)]
@@ -127,16 +128,30 @@ pub fn inbound<'a>(item: &Item<'a>, inbound: Inbound<'a>) -> Result<Event<'a>, R
     let channel = channel.keep(arena);
     let (_, mut event) = super::event(item, events::INBOUND_MESSAGE, channels::told_by(channel, "/channel")?)?;
     event.recognized_by = "inbound message of the Messages API: `event` and `channel` say so";
-    event.vendor_format = (event.channel == Channel::Sms).then_some("inbound-message.sms.v2.json");
+    event.vendor_format = match event.channel {
+        Channel::Sms => Some("inbound-message.sms.v2.json"),
+        Channel::Mms => Some("inbound-message.mms.v2.json"),
+        Channel::AppleMessages => Some("inbound-message.apple-messages-for-business.v2.json"),
+        Channel::Messenger => Some("inbound-message.facebook.v2.json"),
+        _ => None,
+    };
     let printed_time = text(received_at, arena);
     item.occurred(&mut event, "/receivedAt", printed_time)?;
 
     let person = text(sender, arena);
     event.contact = person.map(|person| fields::contact(event.channel, person, item.hints.region, arena));
     event.business = text(destination, arena).map(|to| fields::business(event.channel, to, item.hints.region, arena));
-    event.attributes.put("event", word.keep(arena));
+    let word = word.keep(arena);
+    event.attributes.put("event", word);
     event.attributes.put("channel", channel);
-    event.content = said_in(item, &mut event, &said)?;
+    event.content = match word.to_ascii_uppercase().as_str() {
+        "TYPING_STARTED" => Some(Content { kind: Some("typing_started"), ..Content::default() }),
+        "TYPING_STOPPED" => Some(Content { kind: Some("typing_stopped"), ..Content::default() }),
+        _ => {
+            let said = said.ok_or_else(|| Reject::invalid_shape("/content", "an array of content objects"))?;
+            said_in(item, &mut event, &said)?
+        }
+    };
     let ids = Ids::of(item, platform, None, None);
     let message = Message {
         message_id: text(message_id, arena),
@@ -158,8 +173,8 @@ pub fn inbound<'a>(item: &Item<'a>, inbound: Inbound<'a>) -> Result<Event<'a>, R
 /// The first entry with a text or an address stands in the fields; all of them in `json` where there is more to say.
 fn said_in<'a>(item: &Item<'a>, event: &mut Event<'a>, said: &[&'a RawValue]) -> Result<Option<Content<'a>>, Reject> {
     let mut entries = Vec::with_capacity(said.len());
-    for (index, entry) in said.iter().enumerate() {
-        entries.push(content::read(item, entry, &format!("/content/{index}"))?);
+    for entry in said {
+        entries.push(content::read(item, entry, "/content")?);
     }
     let speaks = |read: &&content::Read<'_>| read.content.text.is_some() || read.content.media_url.is_some();
     let Some(first) = entries.iter().find(speaks).or(entries.first()) else { return Ok(None) };

@@ -9,19 +9,29 @@
 //! - Who is who turns round: reports print the person as `to` or `destination`, seen reports and inbound messages as
 //!   `from` or `sender`; the Messages API turns seen reports back.
 
+mod calls;
 mod channels;
 mod content;
+mod conversations;
 mod events;
 mod inbound_chat;
+mod inbound_mms;
 mod inbound_sms;
 mod messages_api;
+mod notices;
+mod people;
+mod rcs;
 mod record;
 mod report;
 mod seen;
 mod status;
+mod tracking;
+mod voice_report;
+mod whatsapp;
 
-use crate::event::{Channel, Event};
+use crate::event::{Channel, Consent, Event, Message};
 use crate::reject::{Reason, Reject};
+use crate::vendors::leaves::Leaves;
 use crate::vendors::{Adapter, Batch, Item, Row};
 
 pub const ADAPTER: Adapter = Adapter {
@@ -56,6 +66,7 @@ fn channel(item: &Item<'_>, event: &str, told: Told) -> Result<(Channel, Option<
         None => item.hints.format.and_then(|format| channel_of_format(event, format)),
     };
     match (told, hinted) {
+        (Told::Is(Channel::Web), Some(Channel::None)) => Ok((Channel::Web, None)), // One subscription has both.
         (Told::Is(channel), Some(hinted)) => Ok((channel, (channel != hinted).then_some(hinted))),
         (Told::Is(channel), None) => Ok((channel, None)),
         (Told::Nothing, Some(hinted)) => Ok((hinted, None)),
@@ -82,13 +93,76 @@ fn channel_of_format(event: &str, format: &str) -> Option<Channel> {
 /// # Errors
 /// `ambiguous_channel`, or `unknown_event` where the catalogue has no such event on that channel.
 fn event<'a>(item: &Item<'a>, name: &'static str, told: Told) -> Result<(&'static Row, Event<'a>), Reject> {
+    event_of_type(item, name, told, None)
+}
+
+/// The same where one event has two rows and the body decides between their types.
+fn event_of_type<'a>(
+    item: &Item<'a>,
+    name: &'static str,
+    told: Told,
+    event_type: Option<&str>,
+) -> Result<(&'static Row, Event<'a>), Reject> {
     let (channel, conflict) = channel(item, name, told)?;
+    let is_wanted = |row: &&Row| {
+        row.event == name
+            && row.channel == channel
+            && row.format.is_none()
+            && event_type.is_none_or(|event_type| row.event_type.0 == event_type)
+    };
     let row = events::ROWS
         .iter()
-        .find(|row| row.event == name && row.channel == channel && row.format.is_none())
+        .find(is_wanted)
         .ok_or_else(|| Reject::unknown_event("the catalogue has no such event on this channel"))?;
     let mut event = Event::new(row.event_type, channel, row.event, item.arena);
     let event_conflict = item.hints.event.filter(|hint| !hint.eq_ignore_ascii_case(name));
     item.note_conflict(&mut event, conflict, event_conflict);
     Ok((row, event))
+}
+
+/// What a consent event's name says of the consent.
+fn consent(row: &'static Row) -> Consent<'static> {
+    Consent { state: row.attribute("consent_state"), scope_kind: row.attribute("scope"), scope_value: None }
+}
+
+/// One of two published names of a format: the older one only where the hint says so.
+fn format_name(item: &Item<'_>, name: &'static str, older: &'static str) -> &'static str {
+    let is_older = item.hints.format.is_some_and(|format| format.eq_ignore_ascii_case(older));
+    if is_older { older } else { name }
+}
+
+/// Sender's application and entity, nested in newer bodies and beside the rest in older ones.
+struct SenderIds<'a> {
+    application_id: Option<&'a str>,
+    entity_id: Option<&'a str>,
+}
+
+fn sender_ids<'a>(item: &Item<'a>, leaves: &mut Leaves<'a>) -> SenderIds<'a> {
+    SenderIds {
+        application_id: leaves.take_first(item, &["platform.applicationId", "applicationId"]),
+        entity_id: leaves.take_first(item, &["platform.entityId", "entityId"]),
+    }
+}
+
+/// The ids of a message under the names that most shapes use.
+fn message_ids<'a>(item: &Item<'a>, leaves: &mut Leaves<'a>) -> Result<Message<'a>, Reject> {
+    let ids = sender_ids(item, leaves);
+    let mut parts = None;
+    for name in ["messageCount", "smsCount", "mmsCount", "rcsCount"] {
+        if parts.is_none() {
+            parts = leaves.take_count(item, name)?;
+        }
+    }
+    Ok(Message {
+        message_id: leaves.take(item, "messageId"),
+        bulk_id: leaves.take(item, "bulkId"),
+        reference: leaves.take(item, "callbackData"),
+        paired_message_id: leaves.take(item, "pairedMessageId"),
+        campaign_id: leaves.take(item, "campaignReferenceId"),
+        application_id: ids.application_id,
+        entity_id: ids.entity_id,
+        parts,
+        network: leaves.take(item, "mccMnc"),
+        ..Message::default()
+    })
 }

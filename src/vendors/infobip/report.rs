@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::status::{Failure, Status};
-use super::{Told, channels, events};
+use super::{Told, channels, events, voice_report};
 use crate::event::{self, Channel, Contact, Cost, Event, Message};
 use crate::reject::Reject;
 use crate::vendors::Item;
@@ -136,7 +136,7 @@ pub struct Profile<'a> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Conversation<'a> {
+pub struct Conversation<'a> {
     #[serde(borrow)]
     id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -264,6 +264,12 @@ impl Shape {
 
 pub fn normalize<'a>(item: &Item<'a>, report: Report<'a>) -> Result<Event<'a>, Reject> {
     let shape = report.shape();
+    let is_told = shape.told(report.channel.as_ref().map(Text::as_str))? != Told::Nothing;
+    let hinted = item.hints.channel.and_then(|word| super::ADAPTER.channel_of_hint(word));
+    if !is_told && hinted == Some(Channel::Voice) {
+        // A call that never began has none of a call's fields; its report has other times than a message's.
+        return voice_report::normalize(item);
+    }
     let Report {
         event: _,
         channel,
@@ -325,8 +331,7 @@ pub fn normalize<'a>(item: &Item<'a>, report: Report<'a>) -> Result<Event<'a>, R
         .or(text(from, arena))
         .map(|sender| fields::business(event.channel, sender, item.hints.region, arena));
     let platform = Ids::of(item, platform, entity_id, application_id);
-    let (conversation_id, can_initiate) = conversation
-        .map_or((None, None), |Object(conversation)| (text(conversation.id, arena), any(conversation.can_initiate, arena)));
+    let (conversation_id, can_initiate) = conversation_ids(item, conversation);
     let message = Message {
         message_id: text(message_id, arena),
         bulk_id: text(bulk_id, arena),
@@ -364,7 +369,7 @@ pub fn normalize<'a>(item: &Item<'a>, report: Report<'a>) -> Result<Event<'a>, R
     Ok(event)
 }
 
-fn set_status<'a>(item: &Item<'a>, event: &mut Event<'a>, status: Status<'a>, error: Option<Object<Failure<'a>>>) {
+pub fn set_status<'a>(item: &Item<'a>, event: &mut Event<'a>, status: Status<'a>, error: Option<Object<Failure<'a>>>) {
     let arena = item.arena;
     let meaning = status.meaning();
     event.has_unlisted_status = meaning.is_none();
@@ -400,6 +405,15 @@ fn digits<'a>(item: &Item<'a>, number: i32) -> &'a str {
         5 => "5",
         _ => item.arena.alloc_str(&number.to_string()),
     }
+}
+
+/// RCS: the conversation, and whether the message could begin one.
+pub fn conversation_ids<'a>(
+    item: &Item<'a>,
+    conversation: Option<Object<Conversation<'a>>>,
+) -> (Option<&'a str>, Option<&'a str>) {
+    let Some(Object(Conversation { id, can_initiate })) = conversation else { return (None, None) };
+    (text(id, item.arena), any(can_initiate, item.arena))
 }
 
 /// Sender's application and entity, nested in newer bodies and beside the rest in older ones.

@@ -1,0 +1,69 @@
+//! RCS: senders, test numbers and templates of an account, and live events of a chat.
+
+use super::{Told, message_ids, sender_ids};
+use crate::event::{Channel, Event, Message};
+use crate::reject::Reject;
+use crate::vendors::leaves::Leaves;
+use crate::vendors::{Item, fields};
+
+const RCS: Told = Told::Is(Channel::Rcs);
+
+/// A sender or a test number changed its state. `updatedAt` is its time, `completedAt` only of the last step.
+pub fn account<'a>(item: &Item<'a>, name: &'static str) -> Result<Event<'a>, Reject> {
+    let mut leaves = Leaves::of_item(item, &["platform"])?;
+    let (_, mut event) = super::event(item, name, RCS)?;
+    event.recognized_by = "RCS account event: `event` begins with RCS_";
+    event.attributes.put("event", leaves.take(item, "event"));
+    let printed_time = leaves.take_occurred(item, &mut event, &["updatedAt"])?;
+    let region = item.hints.region;
+    let sender = leaves.take(item, "senderName");
+    event.business = sender.map(|sender| fields::business(Channel::Rcs, sender, region, item.arena));
+    let number = leaves.take(item, "testNumber");
+    event.contact = number.map(|number| fields::contact(Channel::Rcs, number, region, item.arena));
+    let state = leaves.peek(item, "senderStatus").or(leaves.peek(item, "testNumberStatus"));
+    let message = message_ids(item, &mut leaves)?;
+    event.message = (!message.is_empty()).then_some(message);
+    leaves.rest(item, &mut event, "");
+    if printed_time.is_some() {
+        item.identify(&mut event, &[sender, number, state, printed_time]);
+    }
+    Ok(event)
+}
+
+/// A template was judged.
+pub fn template<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
+    let mut leaves = Leaves::of_item(item, &["platform"])?;
+    let (_, mut event) = super::event(item, "TEMPLATE_UPDATE", RCS)?;
+    event.recognized_by = "RCS template: `templateStatus` and `name`";
+    let printed_time = leaves.take_occurred(item, &mut event, &["updatedAt"])?;
+    let subject = [leaves.peek(item, "name"), leaves.peek(item, "templateStatus")];
+    let message = message_ids(item, &mut leaves)?;
+    event.message = (!message.is_empty()).then_some(message);
+    leaves.rest(item, &mut event, "");
+    if printed_time.is_some() {
+        item.identify(&mut event, &[subject[0], subject[1], printed_time]);
+    }
+    Ok(event)
+}
+
+/// A person is typing.
+pub fn typing<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
+    let mut leaves = Leaves::of_item(item, &["event", "platform"])?;
+    let (_, mut event) = super::event(item, "TYPING_INDICATOR", RCS)?;
+    event.recognized_by = "RCS live event: `event` is an object";
+    leaves.drop("event.type");
+    let printed_time = leaves.take_occurred(item, &mut event, &["receivedAt"])?;
+    let region = item.hints.region;
+    let person = leaves.take_first(item, &["sender", "from"]);
+    event.contact = person.map(|person| fields::contact(Channel::Rcs, person, region, item.arena));
+    let ours = leaves.take(item, "to");
+    event.business = ours.map(|ours| fields::business(Channel::Rcs, ours, region, item.arena));
+    let ids = sender_ids(item, &mut leaves);
+    let message = Message { application_id: ids.application_id, entity_id: ids.entity_id, ..Message::default() };
+    event.message = (!message.is_empty()).then_some(message);
+    leaves.rest(item, &mut event, "");
+    if printed_time.is_some() {
+        item.identify(&mut event, &[person, ours, printed_time]);
+    }
+    Ok(event)
+}
