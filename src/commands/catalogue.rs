@@ -33,9 +33,11 @@ struct Line {
     format: &'static str,
     event_type: &'static str,
     stream: &'static str,
+    /// What the event name implies, as `name=value`, joined by semicolons.
+    attributes: String,
 }
 
-const HEADINGS: [&str; 6] = ["vendor", "channel", "event", "format", "event_type", "stream"];
+const HEADINGS: [&str; 7] = ["vendor", "channel", "event", "format", "event_type", "stream", "attributes"];
 
 impl Line {
     fn of(adapter: &Adapter, row: &Row) -> Self {
@@ -46,11 +48,12 @@ impl Line {
             format: row.format.unwrap_or_default(),
             event_type: row.event_type.0,
             stream: Stream::of(row.channel, row.event_type).map_or("", Stream::name),
+            attributes: row.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(";"),
         }
     }
 
-    fn cells(&self) -> [&'static str; 6] {
-        [self.vendor, self.channel, self.event, self.format, self.event_type, self.stream]
+    fn cells(&self) -> [&str; 7] {
+        [self.vendor, self.channel, self.event, self.format, self.event_type, self.stream, &self.attributes]
     }
 }
 
@@ -72,7 +75,7 @@ impl Catalogue {
     }
 }
 
-fn rows(lines: &[Line], text: impl Fn([&str; 6]) -> String) -> String {
+fn rows(lines: &[Line], text: impl Fn([&str; 7]) -> String) -> String {
     let all = [HEADINGS].into_iter().chain(lines.iter().map(Line::cells));
     all.map(text).collect::<Vec<_>>().join("\n")
 }
