@@ -6,92 +6,38 @@
 
 #![allow(clippy::unwrap_used)] // Outside test functions clippy does not see that this is a test.
 
+mod fixtures;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use bumpalo::Bump;
 use event_normalizer::avro::{self, Encoder};
 use event_normalizer::commands::translate;
 use event_normalizer::envelope::{Envelope, Origin, Source};
 use event_normalizer::event::Instant;
-use event_normalizer::vendors::{ADAPTERS, Adapter, Hints, Outcome, Reading, Region, Zone};
+use event_normalizer::vendors::{ADAPTERS, Adapter, Outcome, Reading};
+use fixtures::Fixture;
 use libtest_mimic::{Arguments, Failed, Trial};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for adapter in ADAPTERS {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/vendors").join(adapter.vendor).join("fixtures");
-        let payloads = payloads(&folder);
-        assert!(!payloads.is_empty(), "{} has no fixtures", adapter.vendor);
-        for payload in &payloads {
-            let name = format!("{}::{}", adapter.vendor, case_name(&folder, payload));
-            let payload = payload.clone();
-            trials.push(Trial::test(name, move || check(adapter, &payload)));
+        for fixture in Fixture::all(adapter) {
+            let name = format!("{}::{}", adapter.vendor, fixture.name);
+            trials.push(Trial::test(name, move || check(adapter, &fixture)));
         }
-        trials.push(Trial::test(format!("{}::every_row_has_a_case", adapter.vendor), move || {
-            rows_have_cases(adapter, &payloads)
-        }));
+        let name = format!("{}::every_row_has_a_case", adapter.vendor);
+        trials.push(Trial::test(name, move || rows_have_cases(adapter)));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-fn case_name(folder: &Path, payload: &Path) -> String {
-    let relative = payload.strip_prefix(folder).unwrap_or(payload).with_extension("");
-    relative.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("::")
-}
-
-/// The payloads of a folder and its subfolders; fails on an expected file or hints without a payload.
-fn payloads(folder: &Path) -> Vec<PathBuf> {
-    let mut payloads = BTreeSet::new();
-    let mut companions = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                folders.push(path);
-            } else if let Some(case) = name.strip_suffix(".expected.json").or(name.strip_suffix(".hints.json")) {
-                companions.push(path.with_file_name(format!("{case}.json")));
-            } else if name.ends_with(".json") {
-                payloads.insert(path);
-            }
-        }
-    }
-    for companion in companions {
-        assert!(payloads.contains(&companion), "no payload {}", companion.display());
-    }
-    payloads.into_iter().collect()
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HintFile {
-    channel: Option<String>,
-    event: Option<String>,
-    format: Option<String>,
-    account: Option<String>,
-    zone: Option<String>,
-    region: Option<String>,
-}
-
-impl HintFile {
-    fn of(payload: &Path) -> Self {
-        let path = payload.with_extension("hints.json");
-        if !path.exists() {
-            return Self::default();
-        }
-        serde_json::from_slice(&fs::read(&path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    }
-}
-
-fn check(adapter: &Adapter, payload: &Path) -> Result<(), Failed> {
-    let found = outcomes(adapter, payload)?;
-    let expected_path = payload.with_extension("expected.json");
+fn check(adapter: &Adapter, fixture: &Fixture) -> Result<(), Failed> {
+    let found = outcomes(adapter, fixture)?;
+    let expected_path = fixture.path.with_extension("expected.json");
     if std::env::var_os("GOLDEN_REWRITE").is_some() {
         fs::write(&expected_path, serde_json::to_string_pretty(&found)? + "\n")?;
         return Ok(());
@@ -131,25 +77,14 @@ fn leaves(path: &str, value: &Value, out: &mut Vec<String>) {
 }
 
 /// What becomes of each item, in the form of the expected files. Each envelope also goes through Avro and back.
-fn outcomes(adapter: &Adapter, payload: &Path) -> Result<Vec<Value>, Failed> {
-    let body = fs::read(payload)?;
-    let file = HintFile::of(payload);
-    let zone = file.zone.as_deref().map(Zone::named).transpose()?;
-    let region: Option<Region> = file.region.as_deref().map(|region| region.parse().expect("a region"));
-    let hints = Hints {
-        channel: file.channel.as_deref(),
-        event: file.event.as_deref(),
-        format: file.format.as_deref(),
-        account: file.account.as_deref(),
-        zone: zone.as_ref(),
-        region,
-    };
+fn outcomes(adapter: &Adapter, fixture: &Fixture) -> Result<Vec<Value>, Failed> {
+    let hints = fixture.hints();
     let arena = Bump::new();
     let encoder = Encoder::verified()?;
     let schema = avro::schema()?;
     let mut entries = Vec::new();
     let mut failure = None;
-    adapter.normalize(&body, &hints, &Reading::default(), &arena, |normalized| {
+    adapter.normalize(&fixture.body, &hints, &Reading::default(), &arena, |normalized| {
         let bytes = normalized.bytes;
         let entry = match normalized.outcome {
             Outcome::Event(event) => {
@@ -185,11 +120,11 @@ fn outcomes(adapter: &Adapter, payload: &Path) -> Result<Vec<Value>, Failed> {
 }
 
 /// Every row of the catalogue has a case that gives its event, on its channel, in its format.
-fn rows_have_cases(adapter: &Adapter, payloads: &[PathBuf]) -> Result<(), Failed> {
+fn rows_have_cases(adapter: &Adapter) -> Result<(), Failed> {
     let mut seen = BTreeSet::new();
-    for payload in payloads {
-        let hinted_format = HintFile::of(payload).format;
-        for outcome in outcomes(adapter, payload)? {
+    for fixture in Fixture::all(adapter) {
+        let hinted_format = fixture.hints().format.map(str::to_owned);
+        for outcome in outcomes(adapter, &fixture)? {
             let Some(event) = outcome.get("event") else { continue };
             let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
             let key = (text("vendor_event"), text("channel"), text("event_type"));
