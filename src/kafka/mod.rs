@@ -142,10 +142,13 @@ fn producer(settings: &Settings, transactional_id: Option<&str>) -> Result<Clien
     // As Java clients partition, so that keys of other topics meet ours.
     config.set("partitioner", "murmur2_random");
     config.set("linger.ms", "5");
-    config.set("queue.buffering.max.kbytes", "32768");
-    config.set("queue.buffering.max.messages", "100000");
     // The broker says what is too large, not a default of the client: an envelope holds the body, and some more.
-    config.set("message.max.bytes", (settings.limits.body_bytes * 2 + 1_048_576).to_string());
+    let message_max_bytes = settings.limits.body_bytes * 2 + 1_048_576;
+    config.set("message.max.bytes", message_max_bytes.to_string());
+    // What waits here is what a commit has to flush first. A longer queue makes no record faster.
+    config.set("queue.buffering.max.messages", "4000");
+    // A queue that is smaller than a message would never take it.
+    config.set("queue.buffering.max.kbytes", (2 * message_max_bytes / 1024).max(32_768).to_string());
     if let Some(id) = transactional_id {
         config.set("transactional.id", id);
         config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
