@@ -1,8 +1,9 @@
 # The system's OpenSSL where there is one: it builds faster than our own. A plain `cargo build` needs neither.
 FEATURES := $(shell pkg-config --exists openssl 2>/dev/null && echo --no-default-features --features ssl)
 CARGO := cargo
+VENDORS := infobip mobtexting altcraft
 
-.PHONY: help run test check golden tools
+.PHONY: help run test check golden fuzz tools
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -20,6 +21,15 @@ check: tools ## Check format and lints; warnings are errors
 
 golden: tools ## Write the expected events of all fixtures anew; read the difference before you commit it
 	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden
+
+fuzz: ## Fuzz each vendor for a minute, beginning with the golden payloads
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	@for vendor in $(VENDORS); do \
+		mkdir -p target/fuzz-corpus/$$vendor && \
+		find src/vendors/$$vendor/fixtures -name '*.json' ! -name '*.expected.json' ! -name '*.hints.json' \
+			-exec sh -c 'for file; do cp "$$file" "'target/fuzz-corpus/$$vendor'/$$(echo $$file | tr / _)"; done' sh {} + && \
+		$(CARGO) +nightly fuzz run $$vendor target/fuzz-corpus/$$vendor -- -max_total_time=60 -timeout=1 -max_len=16384 || exit 1; \
+	done
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust 1.88 or newer, see https://rustup.rs" >&2; exit 1; }

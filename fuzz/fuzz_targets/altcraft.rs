@@ -1,0 +1,5 @@
+//! Bodies of altcraft.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|body: &[u8]| event_normalizer_fuzz::normalize("altcraft", body));

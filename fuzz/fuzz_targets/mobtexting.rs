@@ -1,0 +1,5 @@
+//! Bodies of mobtexting.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|body: &[u8]| event_normalizer_fuzz::normalize("mobtexting", body));
