@@ -78,6 +78,19 @@ impl<'a> Leaves<'a> {
         Some(leaf.value)
     }
 
+    /// Whether a value is there; null is not.
+    pub fn has(&self, path: &str) -> bool {
+        self.peek_raw(path).is_some()
+    }
+
+    /// Whether an object that is told apart is there, empty ones too.
+    pub fn has_under(&self, path: &str) -> bool {
+        self.leaves.iter().any(|leaf| {
+            let below = leaf.path.strip_prefix(path);
+            below.is_some_and(|below| below.starts_with('.') || (below.is_empty() && leaf.value.get() != "null"))
+        })
+    }
+
     /// An id that stands in several places: the first; the same id elsewhere says nothing more.
     pub fn take_id(&mut self, item: &Item<'a>, paths: &[&str]) -> Option<&'a str> {
         let id = self.take_first(item, paths)?;
@@ -188,7 +201,11 @@ fn collect<'a>(item: &Item<'a>, text: &'a str, parent: &str, split: &[&str], lea
             parent => bumpalo::format!(in item.arena, "{}.{}", parent, key).into_bump_str(),
         };
         if value.get().starts_with('{') && split.contains(&path) {
+            let count = leaves.len();
             collect(item, value.get(), path, split, leaves)?;
+            if leaves.len() == count {
+                leaves.push(Leaf { path, value, is_taken: true }); // An empty object is there, and says nothing.
+            }
         } else {
             leaves.push(Leaf { path, value, is_taken: false });
         }

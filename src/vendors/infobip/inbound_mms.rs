@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Told, events, message_ids};
-use crate::event::{Channel, Content, Cost, Event};
+use super::{Told, cost, events, message_ids};
+use crate::event::{Channel, Content, Event};
 use crate::reject::Reject;
 use crate::vendors::fields::{Object, Text};
 use crate::vendors::leaves::Leaves;
@@ -46,8 +46,7 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
             _ => Content { kind: Some("text"), text: Some(fields::printed_any(raw, item.arena)), ..Content::default() },
         });
     }
-    let amount = leaves.take(item, "price.pricePerMessage");
-    event.cost = amount.map(|_| Cost { amount, currency: leaves.take(item, "price.currency"), units: None });
+    event.cost = cost(item, &mut leaves);
     let message = message_ids(item, &mut leaves)?;
     leaves.rest(item, &mut event, "");
     if message.message_id.is_some() {

@@ -29,10 +29,10 @@ mod tracking;
 mod voice_report;
 mod whatsapp;
 
-use crate::event::{Channel, Consent, Event, Message};
+use crate::event::{Channel, Consent, Contact, Cost, Event, Message};
 use crate::reject::{Reason, Reject};
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Adapter, Batch, Item, Row};
+use crate::vendors::{Adapter, Batch, Item, Row, fields};
 
 pub const ADAPTER: Adapter = Adapter {
     vendor: "infobip",
@@ -129,6 +129,22 @@ fn consent(row: &'static Row) -> Consent<'static> {
 fn format_name(item: &Item<'_>, name: &'static str, older: &'static str) -> &'static str {
     let is_older = item.hints.format.is_some_and(|format| format.eq_ignore_ascii_case(older));
     if is_older { older } else { name }
+}
+
+/// The person, from the record's own field and from what WhatsApp adds. Who hides the number has only an id.
+fn person<'a>(item: &Item<'a>, channel: Channel, leaves: &mut Leaves<'a>, printed: Option<&'a str>) -> Option<Contact<'a>> {
+    let profile_id = leaves.take(item, "contact.userId");
+    let display_name = leaves.take(item, "contact.name");
+    let address = printed.or_else(|| leaves.take(item, "contact.phoneNumber")).or(profile_id);
+    let contact = address.map(|address| fields::contact(channel, address, item.hints.region, item.arena));
+    let is_known = contact.is_some() || display_name.is_some();
+    is_known.then(|| Contact { profile_id, display_name, ..contact.unwrap_or_default() })
+}
+
+/// What one message costs; the digits stay as printed.
+fn cost<'a>(item: &Item<'a>, leaves: &mut Leaves<'a>) -> Option<Cost<'a>> {
+    let amount = leaves.take(item, "price.pricePerMessage")?;
+    Some(Cost { amount: Some(amount), currency: leaves.take(item, "price.currency"), units: None })
 }
 
 /// Sender's application and entity, nested in newer bodies and beside the rest in older ones.

@@ -16,7 +16,7 @@ pub fn normalize<'a>(item: &Item<'a>, kind: &'static str, channel: Channel) -> R
     let (_, mut event) = super::event(item, kind, Told::Is(channel))?;
     event.recognized_by = "person or web SDK event: `type` and `payload`";
     leaves.drop("type");
-    let printed_time = leaves.take_occurred(item, &mut event, &["timestamp"])?;
+    leaves.take_occurred(item, &mut event, &["timestamp"])?;
     event.contact = person(item, &mut leaves);
     if channel == Channel::Web {
         let engagement = Engagement {
@@ -32,8 +32,7 @@ pub fn normalize<'a>(item: &Item<'a>, kind: &'static str, channel: Channel) -> R
         event.engagement = (engagement != Engagement::default()).then_some(engagement);
     }
     leaves.rest(item, &mut event, "payload.");
-    // One change of a person can give several events of the same moment, and nothing else names them.
-    let _ = printed_time;
+    // One change of a person can give several events of one moment, and no field names them: the bytes identify each.
     Ok(event)
 }
 

@@ -44,12 +44,12 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
         Shape::Lookup => notices::lookup(item),
         Shape::VoiceReport => voice_report::normalize(item),
         Shape::Report => report::normalize(item, item.parse(item.text)?),
-        Shape::Seen => seen::normalize(item, item.parse(item.text)?),
-        Shape::MessagesApiSeen => messages_api::seen(item, item.parse(item.text)?),
-        Shape::MessagesApiInbound => messages_api::inbound(item, item.parse(item.text)?),
+        Shape::Seen => seen::normalize(item),
+        Shape::MessagesApiSeen => seen::of_messages_api(item),
+        Shape::MessagesApiInbound => messages_api::inbound(item),
         Shape::InboundMms => inbound_mms::normalize(item),
-        Shape::InboundSms => inbound_sms::normalize(item, item.parse(item.text)?),
-        Shape::InboundChat => inbound_chat::normalize(item, item.parse(item.text)?),
+        Shape::InboundSms => inbound_sms::normalize(item),
+        Shape::InboundChat => inbound_chat::normalize(item),
     }
 }
 
@@ -168,7 +168,7 @@ impl Marks<'_> {
             return shape;
         }
         if let Some(event) = self.event {
-            return self.named_shape(event, event_hint);
+            return self.named_shape(event);
         }
         if self.seen_at.0 {
             return Some(Shape::Seen);
@@ -235,15 +235,12 @@ impl Marks<'_> {
     }
 
     /// Shapes of records that name their event.
-    fn named_shape(&self, event: &RawValue, event_hint: Option<&str>) -> Option<Shape> {
+    fn named_shape(&self, event: &RawValue) -> Option<Shape> {
         if event.get().starts_with('{') {
             let kind = json::parse_strict::<Object<Live<'_>>>(event.get()).and_then(|Object(live)| live.kind);
             return kind.filter(|kind| kind.as_str() == "TYPING_INDICATOR").map(|_| Shape::Typing);
         }
-        let Some(event) = text(event) else {
-            // Null: nothing is named.
-            return if self.channel_data.0 { Some(Shape::MessengerConsent) } else { None };
-        };
+        let event = text(event)?;
         let word = event.as_str().to_ascii_uppercase();
         if self.channel.0 {
             return match word.as_str() {
@@ -260,10 +257,7 @@ impl Marks<'_> {
             "SUBSCRIBE" | "UNSUBSCRIBE" if self.channel_data.0 => Some(Shape::MessengerConsent),
             "BLOCK" => Some(Shape::Blocklist("BLOCK")),
             "UNBLOCK" => Some(Shape::Blocklist("UNBLOCK")),
-            word => {
-                let _ = event_hint;
-                named_row(word, &["registration"]).map(|row| Shape::Registration(row.event))
-            }
+            word => named_row(word, &["registration"]).map(|row| Shape::Registration(row.event)),
         }
     }
 

@@ -98,45 +98,45 @@ pub struct Report<'a> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Price<'a> {
+struct Price<'a> {
     #[serde(borrow)]
-    pub price_per_message: Option<&'a RawValue>,
+    price_per_message: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub currency: Option<Text<'a>>,
+    currency: Option<Text<'a>>,
     #[serde(borrow)]
-    pub traffic_type: Option<Text<'a>>,
+    traffic_type: Option<Text<'a>>,
     #[serde(default)]
     price_per_second: Present,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Platform<'a> {
+struct Platform<'a> {
     #[serde(borrow)]
-    pub entity_id: Option<Text<'a>>,
+    entity_id: Option<Text<'a>>,
     #[serde(borrow)]
-    pub application_id: Option<Text<'a>>,
+    application_id: Option<Text<'a>>,
 }
 
 /// The person as WhatsApp knows them. Who hides the number behind a user name has only the ids.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Profile<'a> {
+struct Profile<'a> {
     #[serde(borrow)]
-    pub name: Option<Text<'a>>,
+    name: Option<Text<'a>>,
     #[serde(borrow)]
-    pub phone_number: Option<Text<'a>>,
+    phone_number: Option<Text<'a>>,
     #[serde(borrow)]
-    pub user_id: Option<Text<'a>>,
+    user_id: Option<Text<'a>>,
     #[serde(borrow)]
-    pub parent_user_id: Option<Text<'a>>,
+    parent_user_id: Option<Text<'a>>,
     #[serde(borrow)]
-    pub username: Option<Text<'a>>,
+    username: Option<Text<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Conversation<'a> {
+struct Conversation<'a> {
     #[serde(borrow)]
     id: Option<Text<'a>>,
     #[serde(borrow)]
@@ -408,22 +408,19 @@ fn digits<'a>(item: &Item<'a>, number: i32) -> &'a str {
 }
 
 /// RCS: the conversation, and whether the message could begin one.
-pub fn conversation_ids<'a>(
-    item: &Item<'a>,
-    conversation: Option<Object<Conversation<'a>>>,
-) -> (Option<&'a str>, Option<&'a str>) {
+fn conversation_ids<'a>(item: &Item<'a>, conversation: Option<Object<Conversation<'a>>>) -> (Option<&'a str>, Option<&'a str>) {
     let Some(Object(Conversation { id, can_initiate })) = conversation else { return (None, None) };
     (text(id, item.arena), any(can_initiate, item.arena))
 }
 
 /// Sender's application and entity, nested in newer bodies and beside the rest in older ones.
-pub struct Ids<'a> {
-    pub application_id: Option<&'a str>,
-    pub entity_id: Option<&'a str>,
+struct Ids<'a> {
+    application_id: Option<&'a str>,
+    entity_id: Option<&'a str>,
 }
 
 impl<'a> Ids<'a> {
-    pub fn of(
+    fn of(
         item: &Item<'a>,
         platform: Option<Object<Platform<'a>>>,
         entity_id: Option<Text<'a>>,
@@ -439,7 +436,7 @@ impl<'a> Ids<'a> {
 }
 
 /// The person, from the record's own field and from what WhatsApp adds.
-pub fn person<'a>(
+fn person<'a>(
     item: &Item<'a>,
     event: &mut Event<'a>,
     printed: Option<&'a str>,
@@ -463,7 +460,7 @@ pub fn person<'a>(
 }
 
 /// What one message costs; the digits stay as printed.
-pub fn cost<'a>(item: &Item<'a>, event: &mut Event<'a>, price: Object<Price<'a>>) -> Option<Cost<'a>> {
+fn cost<'a>(item: &Item<'a>, event: &mut Event<'a>, price: Object<Price<'a>>) -> Option<Cost<'a>> {
     let Object(Price { price_per_message, currency, traffic_type, price_per_second: _ }) = price;
     event.attributes.put("price.trafficType", text(traffic_type, item.arena));
     let amount = any(price_per_message, item.arena)?;
