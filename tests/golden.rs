@@ -10,7 +10,9 @@ mod fixtures;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::LazyLock;
 
+use apache_avro::Schema;
 use bumpalo::Bump;
 use event_normalizer::avro::{self, Encoder};
 use event_normalizer::commands::translate;
@@ -20,6 +22,9 @@ use event_normalizer::vendors::{ADAPTERS, Adapter, Outcome, Reading};
 use fixtures::Fixture;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
+
+static ENCODER: LazyLock<Encoder> = LazyLock::new(|| Encoder::verified().expect("the encoder fits the schema"));
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| avro::schema().expect("the schema is sound"));
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -80,8 +85,6 @@ fn leaves(path: &str, value: &Value, out: &mut Vec<String>) {
 fn outcomes(adapter: &Adapter, fixture: &Fixture) -> Result<Vec<Value>, Failed> {
     let hints = fixture.hints();
     let arena = Bump::new();
-    let encoder = Encoder::verified()?;
-    let schema = avro::schema()?;
     let mut entries = Vec::new();
     let mut failure = None;
     adapter.normalize(&fixture.body, &hints, &Reading::default(), &arena, |normalized| {
@@ -98,8 +101,8 @@ fn outcomes(adapter: &Adapter, fixture: &Fixture) -> Result<Vec<Value>, Failed> 
                 let origin = Origin { vendor: adapter.vendor, account: hints.account, received_at: Instant(0), source };
                 let envelope = Envelope::wrap(event, origin, bytes, true, &arena);
                 let mut framed = Vec::new();
-                encoder.encode(&envelope, &mut framed);
-                if let Err(error) = avro::check(&schema, &envelope, &framed) {
+                ENCODER.encode(&envelope, &mut framed);
+                if let Err(error) = avro::check(&SCHEMA, &envelope, &framed) {
                     failure = Some(error);
                 }
                 let mut object = translate::envelope_object(&envelope).expect("an envelope is a JSON object");
