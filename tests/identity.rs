@@ -92,6 +92,16 @@ fn another_status_time_recipient_or_account_gives_another_id() {
 }
 
 #[test]
+fn two_decisions_of_one_moment_are_two_facts() {
+    let template = r#"{"messageTemplateId":"t-1","timestamp":"2026-03-03T14:22:30.000+0000",
+        "change":{"type":"TEMPLATE_STATUS_UPDATE","newStatus":"APPROVED"}}"#;
+    assert_ne!(id("infobip", template), id("infobip", &template.replace("APPROVED", "REJECTED")));
+    let wish = r#"{"from":"4930123462","createdAt":"2026-03-03T14:22:30.000+0000",
+        "content":{"from":"4915112340001","notificationMessagesStatus":"stop"}}"#;
+    assert_ne!(id("infobip", wish), id("infobip", &wish.replace("stop", "resume")));
+}
+
+#[test]
 fn without_an_id_of_the_vendor_the_bytes_identify_the_item() {
     let nameless = REPORT.replace("\"messageId\":\"m-1\",", "");
     assert_eq!(id("infobip", &nameless), id("infobip", &nameless));

@@ -49,12 +49,12 @@ pub fn notification<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     event.consent = consent;
     let reference = leaves.take(item, "content.callbackData");
     event.message = reference.map(|_| Message { reference, ..Message::default() });
-    let subject =
-        [leaves.peek(item, "content.paymentId"), leaves.peek(item, "content.paymentStatus"), leaves.peek(item, "content.hash")];
+    let payment = leaves.peek(item, "content.paymentId");
+    let words = ["content.paymentStatus", "content.hash", "content.notificationMessagesStatus"];
+    let [status, hash, wish] = words.map(|path| leaves.peek(item, path));
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() && address.is_some() {
-        let [payment, status, hash] = subject;
-        item.identify(&mut event, &[ours, address, payment, status, hash, printed_time]);
+        item.identify(&mut event, &[ours, address, payment, status, hash, wish, printed_time]);
     }
     Ok(event)
 }
@@ -83,6 +83,8 @@ pub fn template<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let ids = sender_ids(item, &mut leaves);
     let template_id = leaves.take(item, "messageTemplateId");
     let kind = leaves.peek(item, "change.type");
+    let words = ["change.newStatus", "change.newCategory", "change.newQualityScore"];
+    let word = words.iter().find_map(|path| leaves.peek(item, path));
     let message = Message {
         template_id,
         application_id: ids.application_id,
@@ -92,7 +94,7 @@ pub fn template<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     event.message = (!message.is_empty()).then_some(message);
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() {
-        item.identify(&mut event, &[template_id, kind, printed_time]);
+        item.identify(&mut event, &[template_id, kind, word, printed_time]);
     }
     Ok(event)
 }
