@@ -331,3 +331,91 @@ impl<'a> Body<'a> {
         Err(Reject::new(Reason::InvalidJson, "expected JSON"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    const ALTCRAFT: Adapter = altcraft::ADAPTER;
+    const INFOBIP: Adapter = infobip::ADAPTER;
+
+    /// The reason of each item's rejection; `None` for what is read.
+    fn reasons(adapter: &Adapter, body: &str, reading: &Reading) -> Vec<Option<Reason>> {
+        let arena = Bump::new();
+        let mut reasons = Vec::new();
+        adapter.normalize(body.as_bytes(), &Hints::default(), reading, &arena, |normalized| {
+            assert_eq!(normalized.index, i32::try_from(reasons.len()).unwrap());
+            reasons.push(match normalized.outcome {
+                Outcome::Rejected(reject) => Some(reject.reason),
+                Outcome::Event(_) | Outcome::Ignored(_) => None,
+            });
+        });
+        reasons
+    }
+
+    /// A hook with `levels` levels of nesting in it, its own included.
+    fn hook(levels: usize) -> String {
+        let (open, close) = ("[".repeat(levels - 2), "]".repeat(levels - 2));
+        format!(
+            r#"{{"event_type":"open","event_date":"2026-03-03T14:22:30.5Z","profile_id":"p-1","event_data":{{"send_message_id":"s-1"}},"new":[{open}{close}]}}"#
+        )
+    }
+
+    /// A report with `levels` levels of nesting in it, its own included.
+    fn report(levels: usize) -> String {
+        let (open, close) = ("[".repeat(levels - 1), "]".repeat(levels - 1));
+        format!(r#"{{"messageId":"m-1","smsCount":1,"mmsCount":1,"status":{{"id":5}},"new":{open}{close}}}"#)
+    }
+
+    #[test]
+    fn the_longest_body_is_read_and_a_byte_more_is_refused() {
+        let body = hook(3);
+        let reading = |body_bytes| Reading { body_bytes, ..Reading::default() };
+        assert_eq!(reasons(&ALTCRAFT, &body, &reading(body.len())), [None]);
+        assert_eq!(reasons(&ALTCRAFT, &body, &reading(body.len() - 1)), [Some(Reason::TooLarge)]);
+    }
+
+    #[test]
+    fn the_largest_batch_is_read_and_an_item_more_is_refused() {
+        let batch = |items: usize| format!(r#"{{"results":[{}]}}"#, vec!["1"; items].join(","));
+        let largest = reasons(&INFOBIP, &batch(ITEMS_MAX), &Reading::default());
+        assert_eq!(largest, vec![Some(Reason::InvalidShape); ITEMS_MAX]);
+        assert_eq!(reasons(&INFOBIP, &batch(ITEMS_MAX + 1), &Reading::default()), [Some(Reason::TooLarge)]);
+    }
+
+    #[test]
+    fn the_limit_of_nesting_counts_the_whole_body() {
+        let reading = Reading { depth: 8, ..Reading::default() };
+        for (adapter, around, body) in [
+            (&ALTCRAFT, ["", ""], hook as fn(usize) -> String),
+            (&ALTCRAFT, ["[", "]"], hook),
+            (&INFOBIP, [r#"{"results":["#, "]}"], report),
+        ] {
+            let [before, after] = around;
+            let outer = before.matches(['{', '[']).count();
+            let whole = |levels| format!("{before}{}{after}", body(levels - outer));
+            assert_ne!(reasons(adapter, &whole(8), &reading), [Some(Reason::TooDeep)], "{before}");
+            assert_eq!(reasons(adapter, &whole(9), &reading), [Some(Reason::TooDeep)], "{before}");
+        }
+    }
+
+    #[test]
+    fn a_strict_reader_repairs_nothing() {
+        let body = hook(3).replace(r#""s-1"}"#, r#""s-1",}"#);
+        assert_eq!(reasons(&ALTCRAFT, &body, &Reading::default()), [None]);
+        assert_eq!(
+            reasons(&ALTCRAFT, &body, &Reading { is_lenient: false, ..Reading::default() }),
+            [Some(Reason::InvalidJson)]
+        );
+    }
+
+    #[test]
+    fn an_adapter_knows_its_names() {
+        assert_eq!(find("altcraft").map(|adapter| adapter.vendor), Some("altcraft"));
+        assert!(find("Altcraft").is_none());
+        assert!(INFOBIP.has_event("seen") && !INFOBIP.has_event("uopen"));
+        assert_eq!(INFOBIP.channel_of_hint("VOICE_VIDEO"), Some(Channel::Voice));
+        assert_eq!(INFOBIP.channel_of_hint("sms"), Some(Channel::Sms));
+        assert_eq!(INFOBIP.channel_of_hint("pigeon"), None);
+        assert!(ADAPTERS.iter().all(|adapter| adapter.streams().count() == adapter.rows.len()));
+    }
+}
