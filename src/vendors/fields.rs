@@ -459,5 +459,18 @@ mod tests {
         assert_eq!(serde_json::from_str::<Text<'_>>("18446744073709551615").unwrap().as_str(), "18446744073709551615");
         assert!(serde_json::from_str::<Text<'_>>("18446744073709551616").is_err());
         assert_eq!(serde_json::from_str::<Flag>("\"True\"").unwrap(), Flag(true));
+        assert_eq!(serde_json::from_str::<Flag>("\"FALSE\"").unwrap(), Flag(false));
+    }
+
+    #[test]
+    fn a_value_of_a_wrong_type_says_what_was_expected() {
+        fn error<'de, T: Deserialize<'de> + fmt::Debug>(text: &'de str) -> String {
+            serde_json::from_str::<T>(text).unwrap_err().to_string()
+        }
+        assert!(error::<Text<'_>>("[]").contains("expected a text or a whole number of at most 19 digits"));
+        assert!(error::<Count>("\"two\"").contains("expected a whole number of at most 9 digits"));
+        assert!(error::<Flag>("[]").contains("expected true or false"));
+        assert!(error::<Flag>("\"yes\"").contains("expected true or false"));
+        assert!(error::<Object<Flag>>("[]").contains("expected an object"));
     }
 }
