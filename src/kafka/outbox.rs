@@ -345,7 +345,7 @@ impl Outbox {
         }
     }
 
-    /// Commits the offsets of markers that came after the last record. Returns whether there was anything to commit.
+    /// Commits the offsets of markers that came after the last record, where there are any.
     ///
     /// # Errors
     /// As [`Outbox::commit`].
@@ -353,9 +353,9 @@ impl Outbox {
         &mut self,
         consumer: &BaseConsumer<C>,
         shared: &Shared,
-    ) -> Result<bool, TransactionError> {
+    ) -> Result<(), TransactionError> {
         if self.is_open() || !self.rewind.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         for (partition, position) in positions(consumer, shared) {
             if self.committed.get(&partition) != Some(&position) {
@@ -363,11 +363,10 @@ impl Outbox {
             }
         }
         if self.pending.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         self.sender.begin()?;
-        self.commit(consumer, shared)?;
-        Ok(true)
+        self.commit(consumer, shared)
     }
 
     /// Aborts what was sent; its records are to be read again. Where a broker refused something, the next transaction is

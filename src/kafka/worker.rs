@@ -203,7 +203,7 @@ impl Worker<'_> {
         self.caught_up_at = Instant::now();
         let caught_up = consumer.context().outbox().catch_up(consumer, self.shared);
         match caught_up {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) => self.recover(consumer, &error),
         }
     }
