@@ -331,8 +331,9 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// `None` where nothing is known of the message.
+    pub fn given(self) -> Option<Self> {
+        (self != Self::default()).then_some(self)
     }
 }
 

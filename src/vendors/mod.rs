@@ -25,7 +25,7 @@ pub use fields::Zone;
 pub use phonenumber::country::Id as Region;
 use serde::Deserialize;
 
-use crate::event::{Channel, Event, EventType, Meaning, Stream};
+use crate::event::{Business, Channel, Contact, Event, EventType, Meaning, Stream};
 use crate::reject::{Ignored, Reason, Reject};
 
 /// Most items of a body. Vendors send up to 100; what has very many could not be published within one transaction.
@@ -164,6 +164,16 @@ impl<'a> Item<'a> {
             event.occurred_at_zone = Some(self.hints.zone.map_or(fields::DEFAULT_ZONE, Zone::name));
         }
         Ok(())
+    }
+
+    /// The person behind an address on a channel, where the vendor printed one.
+    pub fn contact(&self, channel: Channel, printed: Option<&'a str>) -> Option<Contact<'a>> {
+        printed.map(|printed| fields::contact(channel, printed, self.hints.region, self.arena))
+    }
+
+    /// Our side behind an address on a channel, where the vendor printed one.
+    pub fn business(&self, channel: Channel, printed: Option<&'a str>) -> Option<Business<'a>> {
+        printed.map(|printed| fields::business(channel, printed, self.hints.region, self.arena))
     }
 
     /// Names the printed values that identify the fact. Where all are missing, the item's bytes identify it.

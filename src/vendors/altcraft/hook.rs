@@ -57,7 +57,7 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
         template_id: data.message_id,
         ..Message::default()
     };
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 
@@ -176,7 +176,7 @@ impl<'a> Data<'a> {
 fn recipient<'a>(item: &Item<'a>, channel: Channel, resource_id: Option<&str>, hook: &Hook<'a>) -> Option<Contact<'a>> {
     let printed = subscribed_address(item, channel, resource_id, hook.subscription)
         .or_else(|| profile_address(item, channel, hook.custom_data));
-    let contact = printed.map(|printed| fields::contact(channel, printed, item.hints.region, item.arena));
+    let contact = item.contact(channel, printed);
     match (contact, hook.profile_id) {
         (None, None) => None,
         (contact, profile_id) => Some(Contact { profile_id, ..contact.unwrap_or_default() }),

@@ -7,7 +7,7 @@ use crate::event::{Channel, Cost, Direction, Event, Message, VoiceCall};
 use crate::reject::Reject;
 use crate::vendors::fields::{Object, Text};
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Item, fields, json};
+use crate::vendors::{Item, json};
 
 /// Objects whose values are told apart; the others stay whole.
 const SPLIT: &[&str] = &[
@@ -98,7 +98,7 @@ pub fn normalize<'a>(item: &Item<'a>, kind: &'static str) -> Result<Event<'a>, R
         entity_id: ids.entity_id,
         ..Message::default()
     };
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     leaves.rest(item, &mut event, "properties.");
     if printed_time.is_some() {
         item.identify(&mut event, &[call_id, conference_id, dialog_id, printed_time]);
@@ -114,11 +114,10 @@ fn set_parties<'a>(item: &Item<'a>, event: &mut Event<'a>, leaves: &mut Leaves<'
         leaves.drop(&path("direction"));
         event.direction = direction;
         let (person, ours) = if direction == Direction::Inbound { ("from", "to") } else { ("to", "from") };
-        let region = item.hints.region;
         let person = leaves.take(item, &path(person));
-        event.contact = person.map(|person| fields::contact(Channel::Voice, person, region, item.arena));
+        event.contact = item.contact(Channel::Voice, person);
         let ours = leaves.take(item, &path(ours));
-        event.business = ours.map(|ours| fields::business(Channel::Voice, ours, region, item.arena));
+        event.business = item.business(Channel::Voice, ours);
         return;
     }
     let recorded = leaves.peek(item, "properties.recording");
@@ -221,11 +220,10 @@ pub fn missed<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     event.recognized_by = "missed call: `calledNumber` and `callingNumber`";
     event.direction = Direction::Inbound;
     let printed_time = leaves.take_occurred(item, &mut event, &["timeOfCall"])?;
-    let region = item.hints.region;
     let caller = leaves.take(item, "callingNumber");
-    event.contact = caller.map(|caller| fields::contact(Channel::Voice, caller, region, item.arena));
+    event.contact = item.contact(Channel::Voice, caller);
     let called = leaves.take(item, "calledNumber");
-    event.business = called.map(|called| fields::business(Channel::Voice, called, region, item.arena));
+    event.business = item.business(Channel::Voice, called);
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() {
         item.identify(&mut event, &[caller, called, printed_time]);

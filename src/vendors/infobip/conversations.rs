@@ -53,7 +53,7 @@ pub fn normalize<'a>(item: &Item<'a>, kind: &'static str) -> Result<Event<'a>, R
     if !is_agent {
         let conversation_id = leaves.take_id(item, &["payload.id", "payload.message.conversationId"]);
         let message = Message { message_id, conversation_id, ..Message::default() };
-        event.message = (!message.is_empty()).then_some(message);
+        event.message = message.given();
         set_parties(item, &mut event, &mut leaves);
         event.content = said(item, &mut leaves)?;
     }

@@ -4,7 +4,7 @@ use super::{Told, channels, content, cost, events, message_ids, person};
 use crate::event::{Channel, Content, Event};
 use crate::reject::Reject;
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Item, fields, json};
+use crate::vendors::{Item, json};
 
 const SPLIT: &[&str] = &["price", "contact", "identity", "platform", "conversation"];
 
@@ -32,7 +32,7 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let from = leaves.take_first(item, &["from", "sender"]);
     event.contact = person(item, event.channel, &mut leaves, from);
     let ours = leaves.take(item, "to");
-    event.business = ours.map(|ours| fields::business(event.channel, ours, item.hints.region, item.arena));
+    event.business = item.business(event.channel, ours);
     let json = read.has_rest.then(|| json::compact(said.get(), item.arena));
     event.content = Some(Content { json, ..read.content });
     event.cost = cost(item, &mut leaves);
@@ -43,7 +43,7 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, printed_time, from]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 

@@ -30,11 +30,10 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     event.recognized_by = "inbound MMS: `message` is an array, or a text beside `mmsCount`";
     event.vendor_format = Some(super::format_name(item, FORMAT, OLDER_FORMAT));
     let printed_time = leaves.take_occurred(item, &mut event, &["receivedAt"])?;
-    let region = item.hints.region;
     let person = leaves.take_first(item, &["from", "sender"]);
-    event.contact = person.map(|person| fields::contact(Channel::Mms, person, region, item.arena));
+    event.contact = item.contact(Channel::Mms, person);
     let ours = leaves.take(item, "to");
-    event.business = ours.map(|ours| fields::business(Channel::Mms, ours, region, item.arena));
+    event.business = item.business(Channel::Mms, ours);
     if let Some(raw) = leaves.take_raw("message") {
         event.content = Some(match raw.get().as_bytes()[0] {
             b'[' => {
@@ -52,7 +51,7 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, printed_time, person]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 

@@ -3,8 +3,8 @@
 use super::{Told, cost, events, message_ids, person};
 use crate::event::{Channel, Content, Event};
 use crate::reject::Reject;
+use crate::vendors::Item;
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Item, fields};
 
 /// Two published names of one format: the older one is printed only where the hint says so.
 const FORMAT: &str = "inbound-message.sms.v1.json";
@@ -19,7 +19,7 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let from = leaves.take(item, "from");
     event.contact = person(item, event.channel, &mut leaves, from);
     let ours = leaves.take(item, "to");
-    event.business = ours.map(|ours| fields::business(event.channel, ours, item.hints.region, item.arena));
+    event.business = item.business(event.channel, ours);
     let text = leaves.take_printed(item, "text");
     event.content = Some(Content { kind: Some("text"), text, ..Content::default() });
     event.cost = cost(item, &mut leaves);
@@ -28,6 +28,6 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, printed_time, from]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }

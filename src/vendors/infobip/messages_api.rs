@@ -6,7 +6,7 @@ use super::{channels, content, events, message_ids, person};
 use crate::event::{Channel, Content, Event};
 use crate::reject::Reject;
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Item, fields, json};
+use crate::vendors::{Item, json};
 
 pub fn inbound<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let mut leaves = Leaves::of_item(item, &["platform"])?;
@@ -25,7 +25,7 @@ pub fn inbound<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let from = leaves.take(item, "sender");
     event.contact = person(item, event.channel, &mut leaves, from);
     let ours = leaves.take(item, "destination");
-    event.business = ours.map(|ours| fields::business(event.channel, ours, item.hints.region, item.arena));
+    event.business = item.business(event.channel, ours);
     event.content = match word.to_ascii_uppercase().as_str() {
         "TYPING_STARTED" => Some(Content { kind: Some("typing_started"), ..Content::default() }),
         "TYPING_STOPPED" => Some(Content { kind: Some("typing_stopped"), ..Content::default() }),
@@ -40,7 +40,7 @@ pub fn inbound<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, printed_time, from]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 

@@ -32,7 +32,7 @@ mod whatsapp;
 use crate::event::{Channel, Consent, Contact, Cost, Event, Message};
 use crate::reject::{Reason, Reject};
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Adapter, Batch, Item, Row, fields};
+use crate::vendors::{Adapter, Batch, Item, Row};
 
 pub const ADAPTER: Adapter = Adapter {
     vendor: "infobip",
@@ -136,7 +136,7 @@ fn person<'a>(item: &Item<'a>, channel: Channel, leaves: &mut Leaves<'a>, printe
     let profile_id = leaves.take(item, "contact.userId");
     let display_name = leaves.take(item, "contact.name");
     let address = printed.or_else(|| leaves.take(item, "contact.phoneNumber")).or(profile_id);
-    let contact = address.map(|address| fields::contact(channel, address, item.hints.region, item.arena));
+    let contact = item.contact(channel, address);
     let is_known = contact.is_some() || display_name.is_some();
     is_known.then(|| Contact { profile_id, display_name, ..contact.unwrap_or_default() })
 }

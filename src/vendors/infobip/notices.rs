@@ -4,7 +4,7 @@ use super::{Told, message_ids};
 use crate::event::{Channel, Consent, Content, Event};
 use crate::reject::Reject;
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Item, fields, json};
+use crate::vendors::{Item, json};
 
 const NONE: Told = Told::Is(Channel::None);
 
@@ -16,7 +16,7 @@ pub fn registration<'a>(item: &Item<'a>, name: &'static str) -> Result<Event<'a>
     leaves.drop("event");
     leaves.take_occurred(item, &mut event, &["receivedAt"])?;
     let message = message_ids(item, &mut leaves)?;
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     leaves.rest(item, &mut event, "");
     Ok(event)
 }
@@ -36,11 +36,10 @@ pub fn blocklist<'a>(item: &Item<'a>, name: &'static str) -> Result<Event<'a>, R
     leaves.drop("event");
     let printed_time = leaves.take_occurred(item, &mut event, &["receivedAt"])?;
     let channel = leaves.peek(item, "content.channel").and_then(super::channels::known);
-    let region = item.hints.region;
     let blocked = leaves.take(item, "content.destination");
-    event.contact = blocked.map(|blocked| fields::contact(channel.unwrap_or(Channel::None), blocked, region, item.arena));
+    event.contact = item.contact(channel.unwrap_or(Channel::None), blocked);
     let sender = leaves.take(item, "content.sender");
-    event.business = sender.map(|sender| fields::business(channel.unwrap_or(Channel::None), sender, region, item.arena));
+    event.business = item.business(channel.unwrap_or(Channel::None), sender);
     event.consent = Some(Consent { scope_kind: sender.map(|_| "sender"), scope_value: sender, ..super::consent(row) });
     let mut message = message_ids(item, &mut leaves)?;
     message.campaign_id = message.campaign_id.or(leaves.take(item, "content.campaignReference.campaignId"));
@@ -48,7 +47,7 @@ pub fn blocklist<'a>(item: &Item<'a>, name: &'static str) -> Result<Event<'a>, R
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, blocked, printed_time]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 
@@ -70,13 +69,13 @@ pub fn lookup<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let (_, mut event) = super::event(item, "NUMBER_LOOKUP", NONE)?;
     event.recognized_by = "number look-up: `originalNetwork`, `ported`, `roaming`, `servingMSC` or `imsi`";
     let number = leaves.take(item, "to");
-    event.contact = number.map(|number| fields::contact(Channel::None, number, item.hints.region, item.arena));
+    event.contact = item.contact(Channel::None, number);
     let message = message_ids(item, &mut leaves)?;
     leaves.rest(item, &mut event, "");
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, number]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 
@@ -102,14 +101,13 @@ pub fn messenger_consent<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     event.attributes.put("event", word);
     event.attributes.put("channel", channel);
     let printed_time = leaves.take_occurred(item, &mut event, &["createdAt"])?;
-    let region = item.hints.region;
     let person = leaves.take(item, "from");
-    event.contact = person.map(|person| fields::contact(event.channel, person, region, item.arena));
+    event.contact = item.contact(event.channel, person);
     let page = leaves.take(item, "sender");
-    event.business = page.map(|page| fields::business(event.channel, page, region, item.arena));
+    event.business = item.business(event.channel, page);
     event.consent = Some(super::consent(row));
     let message = message_ids(item, &mut leaves)?;
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() && person.is_some() {
         item.identify(&mut event, &[person, page, printed_time]);
@@ -124,11 +122,10 @@ pub fn open_channel<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let (_, mut event) = super::event(item, super::events::DELIVERY, told)?;
     event.recognized_by = "Open Channel message: `destination` and `message.body`";
     event.vendor_format = Some("event.open-channel.v1.json");
-    let region = item.hints.region;
     let person = leaves.take(item, "destination");
-    event.contact = person.map(|person| fields::contact(event.channel, person, region, item.arena));
+    event.contact = item.contact(event.channel, person);
     let ours = leaves.take(item, "sender");
-    event.business = ours.map(|ours| fields::business(event.channel, ours, region, item.arena));
+    event.business = item.business(event.channel, ours);
     if let Some(body) = leaves.take_raw("message.body") {
         let read = super::content::read(item, body, "/message/body")?;
         let json = match read.own_json {
@@ -138,7 +135,7 @@ pub fn open_channel<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
         event.content = Some(Content { json, ..read.content });
     }
     let message = message_ids(item, &mut leaves)?;
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     leaves.rest(item, &mut event, "");
     Ok(event)
 }

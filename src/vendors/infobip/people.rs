@@ -43,9 +43,8 @@ fn person<'a>(item: &Item<'a>, leaves: &mut Leaves<'a>) -> Option<Contact<'a>> {
     let display_name = fields::full_name(first, last, item.arena);
     let phone = first_of(item, leaves, "payload.person.phone");
     let address = match phone {
-        Some(phone) => Some(fields::contact(Channel::None, phone, item.hints.region, item.arena)),
-        None => first_of(item, leaves, "payload.person.email")
-            .map(|mail| fields::contact(Channel::Email, mail, item.hints.region, item.arena)),
+        Some(_) => item.contact(Channel::None, phone),
+        None => item.contact(Channel::Email, first_of(item, leaves, "payload.person.email")),
     };
     let is_known = address.is_some() || profile_id.is_some() || display_name.is_some();
     is_known.then(|| Contact { profile_id, display_name, ..address.unwrap_or_default() })

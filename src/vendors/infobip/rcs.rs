@@ -3,8 +3,8 @@
 use super::{Told, message_ids, sender_ids};
 use crate::event::{Channel, Event, Message};
 use crate::reject::Reject;
+use crate::vendors::Item;
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Item, fields};
 
 const RCS: Told = Told::Is(Channel::Rcs);
 
@@ -15,14 +15,13 @@ pub fn account<'a>(item: &Item<'a>, name: &'static str) -> Result<Event<'a>, Rej
     event.recognized_by = "RCS account event: `event` begins with RCS_";
     event.attributes.put("event", leaves.take(item, "event"));
     let printed_time = leaves.take_occurred(item, &mut event, &["updatedAt"])?;
-    let region = item.hints.region;
     let sender = leaves.take(item, "senderName");
-    event.business = sender.map(|sender| fields::business(Channel::Rcs, sender, region, item.arena));
+    event.business = item.business(Channel::Rcs, sender);
     let number = leaves.take(item, "testNumber");
-    event.contact = number.map(|number| fields::contact(Channel::Rcs, number, region, item.arena));
+    event.contact = item.contact(Channel::Rcs, number);
     let state = leaves.peek(item, "senderStatus").or(leaves.peek(item, "testNumberStatus"));
     let message = message_ids(item, &mut leaves)?;
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() {
         item.identify(&mut event, &[sender, number, state, printed_time]);
@@ -38,7 +37,7 @@ pub fn template<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let printed_time = leaves.take_occurred(item, &mut event, &["updatedAt"])?;
     let subject = [leaves.peek(item, "name"), leaves.peek(item, "templateStatus")];
     let message = message_ids(item, &mut leaves)?;
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() {
         item.identify(&mut event, &[subject[0], subject[1], printed_time]);
@@ -53,14 +52,13 @@ pub fn typing<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     event.recognized_by = "RCS live event: `event` is an object";
     leaves.drop("event.type");
     let printed_time = leaves.take_occurred(item, &mut event, &["receivedAt"])?;
-    let region = item.hints.region;
     let person = leaves.take_first(item, &["sender", "from"]);
-    event.contact = person.map(|person| fields::contact(Channel::Rcs, person, region, item.arena));
+    event.contact = item.contact(Channel::Rcs, person);
     let ours = leaves.take(item, "to");
-    event.business = ours.map(|ours| fields::business(Channel::Rcs, ours, region, item.arena));
+    event.business = item.business(Channel::Rcs, ours);
     let ids = sender_ids(item, &mut leaves);
     let message = Message { application_id: ids.application_id, entity_id: ids.entity_id, ..Message::default() };
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() {
         item.identify(&mut event, &[person, ours, printed_time]);

@@ -327,9 +327,7 @@ pub fn normalize<'a>(item: &Item<'a>, report: Report<'a>) -> Result<Event<'a>, R
 
     let recipient = text(to, arena).or(text(destination, arena));
     event.contact = person(item, &mut event, recipient, contact);
-    event.business = text(sender, arena)
-        .or(text(from, arena))
-        .map(|sender| fields::business(event.channel, sender, item.hints.region, arena));
+    event.business = item.business(event.channel, text(sender, arena).or(text(from, arena)));
     let platform = Ids::of(item, platform, entity_id, application_id);
     let (conversation_id, can_initiate) = conversation_ids(item, conversation);
     let message = Message {
@@ -365,7 +363,7 @@ pub fn normalize<'a>(item: &Item<'a>, report: Report<'a>) -> Result<Event<'a>, R
         let (group, code, name) = words.unwrap_or_default();
         item.identify(&mut event, &[message.message_id, group, code, name, printed_time, recipient]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 
@@ -443,9 +441,8 @@ fn person<'a>(
     profile: Option<Object<Profile<'a>>>,
 ) -> Option<Contact<'a>> {
     let arena = item.arena;
-    let region = item.hints.region;
     let Some(Object(Profile { name, phone_number, user_id, parent_user_id, username })) = profile else {
-        return printed.map(|printed| fields::contact(event.channel, printed, region, arena));
+        return item.contact(event.channel, printed);
     };
     let phone_number = text(phone_number, arena);
     let user_id = text(user_id, arena);
@@ -453,7 +450,7 @@ fn person<'a>(
     event.attributes.put("contact.username", text(username, arena));
     event.attributes.put("contact.phoneNumber", phone_number.filter(|_| printed.is_some()));
     let address = printed.or(phone_number).or(user_id);
-    let mut contact = address.map_or_else(Contact::default, |address| fields::contact(event.channel, address, region, arena));
+    let mut contact = item.contact(event.channel, address).unwrap_or_default();
     contact.profile_id = user_id;
     contact.display_name = text(name, arena);
     Some(contact)

@@ -4,8 +4,8 @@
 use super::{Told, channels, events, message_ids, person};
 use crate::event::{Channel, Event, Status};
 use crate::reject::Reject;
+use crate::vendors::Item;
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Item, fields};
 
 const SPLIT: &[&str] = &["contact", "platform"];
 
@@ -39,12 +39,12 @@ fn finish<'a>(
     let reader = leaves.take(item, reader);
     event.contact = person(item, event.channel, &mut leaves, reader);
     let ours = leaves.take(item, ours);
-    event.business = ours.map(|ours| fields::business(event.channel, ours, item.hints.region, item.arena));
+    event.business = item.business(event.channel, ours);
     let message = message_ids(item, &mut leaves)?;
     leaves.rest(item, &mut event, "");
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, printed_time, reader]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }

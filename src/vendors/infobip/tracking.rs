@@ -33,11 +33,10 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     if event.channel != Channel::Email {
         leaves.take_occurred(item, &mut event, &["sendDateTime"])?;
     }
-    let region = item.hints.region;
     let person = leaves.take(item, "recipient");
-    event.contact = person.map(|person| fields::contact(event.channel, person, region, item.arena));
+    event.contact = item.contact(event.channel, person);
     let sender = leaves.take(item, "sender");
-    event.business = sender.map(|sender| fields::business(event.channel, sender, region, item.arena));
+    event.business = item.business(event.channel, sender);
     let url = leaves.take(item, "url");
     let engagement = Engagement {
         url,
@@ -69,7 +68,7 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
         // Without an id of its own an e-mail's event has no moment either: its bytes identify it.
         item.identify(&mut event, &[message.message_id, Some(word), sent_at, person, url]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 

@@ -6,7 +6,7 @@ use super::{Told, calls, events, sender_ids};
 use crate::event::{Channel, Event, Message, VoiceCall};
 use crate::reject::Reject;
 use crate::vendors::Item;
-use crate::vendors::fields::{self, Object};
+use crate::vendors::fields::Object;
 use crate::vendors::leaves::Leaves;
 
 const SPLIT: &[&str] = &["price", "platform", "voiceCall"];
@@ -60,11 +60,10 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     };
     event.voice_call = (voice_call != VoiceCall::default()).then_some(voice_call);
 
-    let region = item.hints.region;
     let recipient = leaves.take(item, "to");
-    event.contact = recipient.map(|to| fields::contact(Channel::Voice, to, region, item.arena));
+    event.contact = item.contact(Channel::Voice, recipient);
     let sender = leaves.take_first(item, &["from", "sender"]);
-    event.business = sender.map(|from| fields::business(Channel::Voice, from, region, item.arena));
+    event.business = item.business(Channel::Voice, sender);
     event.cost = calls::per_second(item, &mut leaves, "price.pricePerSecond", "price.currency");
     let ids = sender_ids(item, &mut leaves);
     let message = Message {
@@ -85,6 +84,6 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
         let (group, code, name) = words.unwrap_or_default();
         item.identify(&mut event, &[message.message_id, group, code, name, printed_time, recipient]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }

@@ -3,8 +3,8 @@
 use super::{Told, message_ids, sender_ids};
 use crate::event::{Channel, Consent, Contact, Event, Message};
 use crate::reject::Reject;
+use crate::vendors::Item;
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Item, fields};
 
 const WHATSAPP: Told = Told::Is(Channel::Whatsapp);
 
@@ -32,7 +32,6 @@ pub fn notification<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     let (mut event, consent) = named(item, name, &leaves)?;
     event.recognized_by = "WhatsApp notification: `from`, `content` and `createdAt`";
     let printed_time = leaves.take_occurred(item, &mut event, &["createdAt"])?;
-    let region = item.hints.region;
     let ours = leaves.take(item, "from");
     let (person, sender) = match name {
         "IDENTITY_CHANGE" => (leaves.take(item, "content.userNumber"), None),
@@ -41,10 +40,10 @@ pub fn notification<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
         _ => (None, None),
     };
     let business = ours.or(sender);
-    event.business = business.map(|business| fields::business(Channel::Whatsapp, business, region, item.arena));
+    event.business = item.business(Channel::Whatsapp, business);
     let profile_id = leaves.take(item, "content.userId");
     let address = person.or(profile_id);
-    let contact = address.map(|address| fields::contact(Channel::Whatsapp, address, region, item.arena));
+    let contact = item.contact(Channel::Whatsapp, address);
     event.contact = contact.map(|contact| Contact { profile_id, ..contact });
     event.consent = consent;
     let reference = leaves.take(item, "content.callbackData");
@@ -91,7 +90,7 @@ pub fn template<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
         entity_id: ids.entity_id,
         ..message_ids(item, &mut leaves)?
     };
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() {
         item.identify(&mut event, &[template_id, kind, word, printed_time]);

@@ -4,7 +4,7 @@ use super::Fields;
 use crate::event::State::{Accepted, Deferred, Deleted, Delivered, Expired, Read, Rejected, Sent, Undelivered};
 use crate::event::{Event, Meaning, Message, Status};
 use crate::reject::Reject;
-use crate::vendors::{Item, Row, fields};
+use crate::vendors::{Item, Row};
 
 pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Result<Event<'a>, Reject> {
     let mut leaves = body.leaves(item, &[])?;
@@ -27,15 +27,15 @@ pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Re
         item.occurred(&mut event, &format!("/{name}"), Some(time))?;
     }
     let recipient = leaves.take(item, "to");
-    event.contact = recipient.map(|to| fields::contact(row.channel, to, item.hints.region, item.arena));
-    event.business = leaves.take(item, "from").map(|from| fields::business(row.channel, from, item.hints.region, item.arena));
+    event.contact = item.contact(row.channel, recipient);
+    event.business = item.business(row.channel, leaves.take(item, "from"));
     let message =
         Message { message_id: leaves.take(item, "id"), reference: leaves.take(item, "foreign_id"), ..Message::default() };
     leaves.rest(item, &mut event, "");
     if message.message_id.is_some() {
         item.identify(&mut event, &[message.message_id, word, printed_time.map(|(_, time)| time), recipient]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 

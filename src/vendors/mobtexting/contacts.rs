@@ -16,10 +16,8 @@ pub fn normalize<'a>(item: &Item<'a>, body: Fields<'a>) -> Result<Event<'a>, Rej
     let profile_id = leaves.take(item, "id");
     let address = leaves.take(item, "identity");
     // The identity is the number or the mail address that the contact is known by.
-    let contact = address.map(|address| {
-        let channel = if fields::is_mail(address) { Channel::Email } else { Channel::None };
-        fields::contact(channel, address, item.hints.region, item.arena)
-    });
+    let channel = if address.is_some_and(fields::is_mail) { Channel::Email } else { Channel::None };
+    let contact = item.contact(channel, address);
     let (first, last) = (leaves.take(item, "first_name"), leaves.take(item, "last_name"));
     let display_name = fields::full_name(first, last, item.arena);
     let is_known = contact.is_some() || profile_id.is_some() || display_name.is_some();

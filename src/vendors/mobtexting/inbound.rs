@@ -30,7 +30,7 @@ pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Re
             item.parse(channels.get()).map_err(|_| Reject::invalid_shape("/channels", "an array of channels"))?;
         if let Some(Object(Via { name, to })) = channels.into_iter().next() {
             event.attributes.put("channel", text(name, item.arena));
-            event.business = text(to, item.arena).map(|to| fields::business(row.channel, to, item.hints.region, item.arena));
+            event.business = item.business(row.channel, text(to, item.arena));
         }
     }
     let person = leaves.take(item, "recipient.from");
@@ -49,7 +49,7 @@ pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Re
 }
 
 fn contact<'a>(item: &Item<'a>, row: &Row, leaves: &mut Leaves<'a>, person: Option<&'a str>) -> Option<Contact<'a>> {
-    let contact = person.map(|person| fields::contact(row.channel, person, item.hints.region, item.arena));
+    let contact = item.contact(row.channel, person);
     let profile_id = leaves.take(item, "recipient.user.id");
     let (first, last) = (leaves.take(item, "recipient.user.first_name"), leaves.take(item, "recipient.user.last_name"));
     let display_name = fields::full_name(first, last, item.arena).or_else(|| leaves.take(item, "recipient.user.username"));

@@ -3,14 +3,14 @@
 use super::Fields;
 use crate::event::{Engagement, Event, Message};
 use crate::reject::Reject;
-use crate::vendors::{Item, Row, fields};
+use crate::vendors::{Item, Row};
 
 pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Result<Event<'a>, Reject> {
     let mut leaves = body.leaves(item, &[])?;
     let mut event = Event::new(row.event_type, row.channel, row.event, item.arena);
     let printed_time = leaves.take_occurred(item, &mut event, &["created_at"])?;
     let visitor = leaves.take(item, "mobile");
-    event.contact = visitor.map(|mobile| fields::contact(row.channel, mobile, item.hints.region, item.arena));
+    event.contact = item.contact(row.channel, visitor);
     let engagement = Engagement {
         url: leaves.take(item, "url"),
         user_agent: leaves.take(item, "user_agent"),

@@ -42,7 +42,7 @@ pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Re
     let meaning = meaning(word);
     event.has_unlisted_status = meaning.is_none();
     event.status = Some(Status { vendor_name: fields.status, ..Status::new(meaning.unwrap_or(Meaning::UNLISTED)) });
-    event.contact = fields.mobile.map(|mobile| fields::contact(row.channel, mobile, item.hints.region, item.arena));
+    event.contact = item.contact(row.channel, fields.mobile);
     event.cost = fields.credits.map(|credits| Cost { amount: Some(credits), currency: None, units: Some("credits") });
     let message = Message { message_id: fields.id, reference: fields.custom.or(fields.cid), parts, ..Message::default() };
     event.attributes.put("cid", fields.cid.filter(|_| fields.custom.is_some()));
@@ -50,7 +50,7 @@ pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Re
         let delivered_at = fields.times[0].or(fields.times[1]);
         item.identify(&mut event, &[fields.id, fields.status, delivered_at, fields.mobile]);
     }
-    event.message = (!message.is_empty()).then_some(message);
+    event.message = message.given();
     Ok(event)
 }
 

@@ -4,7 +4,7 @@ use super::{Fields, events};
 use crate::event::State::{Delivered, Undelivered};
 use crate::event::{Event, EventType, Meaning, Message, Status, VoiceCall};
 use crate::reject::Reject;
-use crate::vendors::{Item, fields};
+use crate::vendors::Item;
 
 /// `source` of a call that a person started from a page or a program.
 const CLICK_TO_CALL: &str = "C2C";
@@ -26,9 +26,9 @@ pub fn normalize<'a>(item: &Item<'a>, body: Fields<'a>) -> Result<Event<'a>, Rej
     leaves.drop("end_at");
 
     let called = leaves.take(item, "to");
-    event.contact = called.map(|to| fields::contact(row.channel, to, item.hints.region, item.arena));
+    event.contact = item.contact(row.channel, called);
     let ours = leaves.take(item, if is_click_to_call { "bridge" } else { "from" });
-    event.business = ours.map(|ours| fields::business(row.channel, ours, item.hints.region, item.arena));
+    event.business = item.business(row.channel, ours);
     // Of a call it is one of three words for its legs, and stays beside the other two.
     let word = if is_click_to_call { leaves.peek(item, "status") } else { body.status(item, &mut leaves)? };
     if row.event_type == EventType::MESSAGE_STATUS {
