@@ -310,3 +310,115 @@ fn is_object(raw: Option<&RawValue>) -> bool {
 fn is_hint(hint: Option<&str>, event: &str) -> bool {
     hint.is_some_and(|hint| hint.eq_ignore_ascii_case(event))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(body: &str, hint: Option<&str>) -> Option<Shape> {
+        serde_json::from_str::<Marks<'_>>(body).expect("a body of marks").shape(hint)
+    }
+
+    /// Bodies that have only what tells them, and those that lack a part of it.
+    #[test]
+    fn keys_tell_the_shape() {
+        for (body, expected) in [
+            (r#"{"notificationType":"CLICKED","status":{}}"#, Some(Shape::Tracking)),
+            (r#"{"eventDetails":{},"status":{}}"#, None),
+            (r#"{"capabilityCheckResult":{},"status":{}}"#, None),
+            (r#"{"messageTemplateId":1,"change":{}}"#, Some(Shape::WhatsappTemplate)),
+            (r#"{"messageTemplateId":1,"status":{}}"#, Some(Shape::Report)),
+            (r#"{"change":{},"status":{}}"#, Some(Shape::Report)),
+            (r#"{"templateStatus":"APPROVED","name":"n"}"#, Some(Shape::RcsTemplate)),
+            (r#"{"templateStatus":"APPROVED","status":{}}"#, Some(Shape::Report)),
+            (r#"{"name":"n","status":{}}"#, Some(Shape::Report)),
+            (r#"{"from":"1","createdAt":"t","content":{}}"#, Some(Shape::WhatsappNotification)),
+            (r#"{"from":"1","createdAt":"t","content":[],"text":"x"}"#, None),
+            (r#"{"from":"1","createdAt":"t","text":"x"}"#, Some(Shape::InboundSms)),
+            (r#"{"createdAt":"t","content":{},"status":{}}"#, Some(Shape::Report)),
+            (r#"{"from":"1","content":{},"status":{}}"#, Some(Shape::Report)),
+            (r#"{"code":"1","phoneNumber":"1","status":{}}"#, None),
+            (r#"{"code":"1","status":{}}"#, Some(Shape::Report)),
+            (r#"{"phoneNumber":"1","status":{}}"#, Some(Shape::Report)),
+            (r#"{"token":"1","result":"x"}"#, Some(Shape::SilentVerification)),
+            (r#"{"token":"1","status":{}}"#, None),
+            (r#"{"result":"x","status":{}}"#, Some(Shape::Report)),
+            (r#"{"calledNumber":"1","callingNumber":"2"}"#, Some(Shape::MissedCall)),
+            (r#"{"calledNumber":"1","status":{}}"#, Some(Shape::Report)),
+            (r#"{"callingNumber":"1","status":{}}"#, Some(Shape::Report)),
+            (r#"{"nmCorrelationId":"1","status":{}}"#, Some(Shape::MaskedCall)),
+            (r#"{"destination":"1","message":{"body":"x"}}"#, Some(Shape::OpenChannel)),
+            (r#"{"destination":"1","message":{}}"#, Some(Shape::InboundChat)),
+            (r#"{"destination":"1","message":"x"}"#, None),
+            (r#"{"message":{"body":"x"}}"#, Some(Shape::InboundChat)),
+            (r#"{"destination":"1","event":"BLOCK","message":{"body":"x"}}"#, Some(Shape::Blocklist("BLOCK"))),
+            (r#"{"seenAt":"t","status":{}}"#, Some(Shape::Seen)),
+            (r#"{"status":{}}"#, Some(Shape::Report)),
+            (r#"{"status":{},"voiceCall":{}}"#, Some(Shape::VoiceReport)),
+            (r#"{"status":{},"price":{"pricePerSecond":1}}"#, Some(Shape::VoiceReport)),
+            (r#"{"status":{},"price":{"pricePerMessage":1}}"#, Some(Shape::Report)),
+            (r#"{"message":[]}"#, Some(Shape::InboundMms)),
+            (r#"{"message":"x","mmsCount":1}"#, Some(Shape::InboundMms)),
+            (r#"{"message":"x","from":"1","text":"x"}"#, None),
+            (r#"{"channelData":{}}"#, Some(Shape::MessengerConsent)),
+            (r#"{"from":"1","text":"x"}"#, Some(Shape::InboundSms)),
+            (r#"{"from":"1","cleanText":"x"}"#, Some(Shape::InboundSms)),
+            (r#"{"from":"1"}"#, None),
+            (r#"{"text":"x"}"#, None),
+            (r#"{"from":"1","text":"x","content":[]}"#, None),
+        ] {
+            assert_eq!(shape(body, None), expected, "{body}");
+        }
+        for mark in ["originalNetwork", "ported", "roaming", "servingMSC", "imsi"] {
+            for rest in ["", r#","status":{}"#] {
+                let body = format!(r#"{{"{mark}":false{rest}}}"#);
+                assert_eq!(shape(&body, None), Some(Shape::Lookup), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_named_event_tells_the_shape_with_or_without_a_channel() {
+        for (event, with_channel, without) in [
+            ("DELIVERY", Some(Shape::Report), None),
+            ("Seen", Some(Shape::MessagesApiSeen), None),
+            ("MO", Some(Shape::MessagesApiInbound), None),
+            ("TYPING_STARTED", Some(Shape::MessagesApiInbound), None),
+            ("TYPING_STOPPED", Some(Shape::MessagesApiInbound), None),
+            ("SUBSCRIBE", Some(Shape::MessengerConsent), None),
+            ("UNSUBSCRIBE", Some(Shape::MessengerConsent), None),
+            ("RCS_SENDER_STATUS_UPDATE", None, Some(Shape::RcsAccount("SENDER_UPDATE"))),
+            ("RCS_TEST_NUMBER_STATUS_UPDATE", None, Some(Shape::RcsAccount("TEST_NUMBER_UPDATE"))),
+            ("BLOCK", None, Some(Shape::Blocklist("BLOCK"))),
+            ("UNBLOCK", None, Some(Shape::Blocklist("UNBLOCK"))),
+            ("FAX_SENT", None, None),
+        ] {
+            let named = shape(&format!(r#"{{"event":"{event}","channel":"SMS"}}"#), None);
+            assert_eq!(named, with_channel, "{event} with a channel");
+            assert_eq!(shape(&format!(r#"{{"event":"{event}"}}"#), None), without, "{event} without one");
+        }
+        for event in ["SUBSCRIBE", "UNSUBSCRIBE"] {
+            let body = format!(r#"{{"event":"{event}","channelData":{{}}}}"#);
+            assert_eq!(shape(&body, None), Some(Shape::MessengerConsent), "{body}");
+        }
+    }
+
+    /// The event hint decides where the body says nothing, and only there.
+    #[test]
+    fn a_hint_decides_what_the_body_leaves_open() {
+        for (hint, expected) in [
+            ("delivery", Some(Shape::Report)),
+            ("Seen", Some(Shape::Seen)),
+            ("number_lookup", Some(Shape::Lookup)),
+            ("NUMBER_MASKING", Some(Shape::MaskedCall)),
+            ("fax", None),
+        ] {
+            assert_eq!(shape("{}", Some(hint)), expected, "{hint}");
+            assert_eq!(shape(r#"{"content":[]}"#, Some(hint)), None, "{hint} with a content");
+            assert_eq!(shape(r#"{"seenAt":"t"}"#, Some(hint)), Some(Shape::Seen), "{hint} with a time of reading");
+        }
+        assert_eq!(shape("{}", None), None);
+        assert_eq!(shape(r#"{"status":{}}"#, Some("number_lookup")), Some(Shape::Lookup));
+        assert_eq!(shape(r#"{"status":{}}"#, Some("seen")), Some(Shape::Report));
+    }
+}

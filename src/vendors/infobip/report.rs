@@ -463,3 +463,70 @@ fn cost<'a>(item: &Item<'a>, event: &mut Event<'a>, price: Object<Price<'a>>) ->
     let amount = any(price_per_message, item.arena)?;
     Some(Cost { amount: Some(amount), currency: text(currency, item.arena), units: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(body: &str) -> Report<'_> {
+        serde_json::from_str(body).expect("a report")
+    }
+
+    #[test]
+    fn a_status_without_the_marks_of_something_else_is_a_report() {
+        for body in [
+            r#"{"status":{}}"#,
+            r#"{"status":{},"channel":"SMS"}"#,
+            r#"{"status":{},"channel":"SMS","event":"delivery"}"#,
+            r#"{"status":{},"price":{"pricePerMessage":1}}"#,
+        ] {
+            assert!(report(body).is_report(), "{body}");
+        }
+        for body in [
+            r#"{}"#,
+            r#"{"channel":"SMS","event":"DELIVERY"}"#,
+            r#"{"status":{},"event":"DELIVERY"}"#,
+            r#"{"status":{},"channel":"SMS","event":"SEEN"}"#,
+            r#"{"status":{},"voiceCall":{}}"#,
+            r#"{"status":{},"seenAt":"t"}"#,
+            r#"{"status":{},"nmCorrelationId":"1"}"#,
+            r#"{"status":{},"originalNetwork":{}}"#,
+            r#"{"status":{},"ported":false}"#,
+            r#"{"status":{},"roaming":false}"#,
+            r#"{"status":{},"servingMSC":"1"}"#,
+            r#"{"status":{},"imsi":"1"}"#,
+            r#"{"status":{},"price":{"pricePerSecond":1}}"#,
+        ] {
+            assert!(!report(body).is_report(), "{body}");
+        }
+    }
+
+    #[test]
+    fn keys_tell_the_published_shape() {
+        for (body, expected) in [
+            (r#"{"event":"DELIVERY","channel":"SMS"}"#, Shape::MessagesApi),
+            (r#"{"channel":"SMS"}"#, Shape::Failover),
+            (r#"{"channel":"SMS","sender":"s"}"#, Shape::FailoverLeg),
+            (r#"{"channel":"SMS","platform":{}}"#, Shape::FailoverLeg),
+            (r#"{"channel":"SMS","conversation":{}}"#, Shape::FailoverLeg),
+            (r#"{"smtp":{}}"#, Shape::Email),
+            (r#"{"browserLink":"l"}"#, Shape::Email),
+            (r#"{"sendingIp":"1.2.3.4"}"#, Shape::Email),
+            (r#"{"timeToFirstAttempt":"1"}"#, Shape::Email),
+            (r#"{"to":"a@b.example"}"#, Shape::Email),
+            (r#"{"to":"491700000001"}"#, Shape::Minimal),
+            (r#"{"conversation":{}}"#, Shape::Rcs),
+            (r#"{"interactionType":"i"}"#, Shape::Rcs),
+            (r#"{"price":{"trafficType":"t"}}"#, Shape::Rcs),
+            (r#"{"price":{}}"#, Shape::Minimal),
+            (r#"{"contact":{}}"#, Shape::Whatsapp),
+            (r#"{"mmsCount":1}"#, Shape::MmsLegacy),
+            (r#"{"smsCount":1}"#, Shape::Legacy),
+            (r#"{"messageCount":1,"sender":"s"}"#, Shape::Common),
+            (r#"{"messageCount":1}"#, Shape::Minimal),
+            (r#"{"sender":"s"}"#, Shape::Minimal),
+        ] {
+            assert_eq!(report(body).shape(), expected, "{body}");
+        }
+    }
+}
