@@ -99,6 +99,10 @@ fn two_decisions_of_one_moment_are_two_facts() {
     let wish = r#"{"from":"4930123462","createdAt":"2026-03-03T14:22:30.000+0000",
         "content":{"from":"4915112340001","notificationMessagesStatus":"stop"}}"#;
     assert_ne!(id("infobip", wish), id("infobip", &wish.replace("stop", "resume")));
+    let number = r#"{"results":[{"event":"RCS_TEST_NUMBER_STATUS_UPDATE","senderName":"Agent","testNumber":"+4915112340001",
+        "senderStatus":"READY_FOR_TESTING","testNumberStatus":"APPROVED","updatedAt":"2026-03-03T14:22:30.000+0000"}]}"#;
+    assert_ne!(id("infobip", number), id("infobip", &number.replace("APPROVED", "REJECTED")));
+    assert_ne!(id("infobip", number), id("infobip", &number.replace("READY_FOR_TESTING", "LAUNCHED")));
 }
 
 #[test]

@@ -19,12 +19,13 @@ pub fn account<'a>(item: &Item<'a>, name: &'static str) -> Result<Event<'a>, Rej
     event.business = item.business(Channel::Rcs, sender);
     let number = leaves.take(item, "testNumber");
     event.contact = item.contact(Channel::Rcs, number);
-    let state = leaves.peek(item, "senderStatus").or(leaves.peek(item, "testNumberStatus"));
+    // An update of a test number prints the sender's state too, which stays while the number's changes.
+    let states = [leaves.peek(item, "senderStatus"), leaves.peek(item, "testNumberStatus")];
     let message = message_ids(item, &mut leaves)?;
     event.message = message.given();
     leaves.rest(item, &mut event, "");
     if printed_time.is_some() {
-        item.identify(&mut event, &[sender, number, state, printed_time]);
+        item.identify(&mut event, &[sender, number, states[0], states[1], printed_time]);
     }
     Ok(event)
 }
