@@ -444,7 +444,7 @@ mod tests {
         let number = |raw, region| e164(raw, region, &arena);
         assert_eq!(number("4915112340001", None), Some("+4915112340001"));
         assert_eq!(number("+49 151 1234-0001", None), Some("+4915112340001"));
-        for raw in ["491511234xxxx", "015112340001", "123456", "1234567890123456", "", "+"] {
+        for raw in ["491511234xxxx", "015112340001", "123456", "1234567890123456", "", "+", "4915+112340001"] {
             assert_eq!(number(raw, None), None, "{raw}");
         }
         assert_eq!(number("015112340001", Some(Region::DE)), Some("+4915112340001"));

@@ -245,3 +245,55 @@ fn unknown() -> Reject {
         "the body is no event of the catalogue, or does not tell which: set `event` for the source, or its hint header",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(body: &str) -> Marks<'_> {
+        serde_json::from_str(body).expect("a body of marks")
+    }
+
+    /// Bodies that have only what tells them, and each of them without one of its keys.
+    #[test]
+    fn keys_tell_the_shape_and_all_of_them_are_needed() {
+        for (body, expected) in [
+            (r#"{"mobile":"1","status":"s","deliv_time":"t"}"#, Shape::SmsStatus),
+            (r#"{"mobile":"1","status":"s","sent_time":"t"}"#, Shape::SmsStatus),
+            (r#"{"mobile":"1","status":"s","submit_time":"t"}"#, Shape::SmsStatus),
+            (r#"{"mobile":"1","status":"s","deliv_at":"t"}"#, Shape::SmsStatus),
+            (r#"{"mobile":"1","status":"s","credits":"1"}"#, Shape::SmsStatus),
+            (r#"{"mobile":"1","status":"s","units":1}"#, Shape::SmsStatus),
+            (r#"{"bridge":"1","start_at":"t"}"#, Shape::Voice),
+            (r#"{"receiver":"1","type":"t","value":"v"}"#, Shape::Unsubscription),
+            (r#"{"identity":"1","created_at":"t","updated_at":"t"}"#, Shape::Contact),
+            (r#"{"link_id":"1","user_agent":"a"}"#, Shape::LinkVisit),
+        ] {
+            assert_eq!(marks(body).shape(), Some(expected), "{body}");
+            let whole: serde_json::Map<String, serde_json::Value> = serde_json::from_str(body).expect("an object");
+            for key in whole.keys() {
+                let mut part = whole.clone();
+                part.remove(key);
+                let part = serde_json::to_string(&part).expect("an object");
+                assert_eq!(marks(&part).shape(), None, "{part}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_probe_has_a_key_and_a_challenge() {
+        let is_probe = |text: &str| {
+            let arena = bumpalo::Bump::new();
+            let mut ignored = 0;
+            let hints = crate::vendors::Hints::default();
+            ADAPTER.normalize(text.as_bytes(), &hints, &crate::vendors::Reading::default(), &arena, |normalized| {
+                ignored += usize::from(matches!(normalized.outcome, crate::vendors::Outcome::Ignored(_)));
+            });
+            ignored == 1
+        };
+        assert!(is_probe(r#"{"validation_key":"1","challenge":"c"}"#));
+        assert!(!is_probe(r#"{"validation_key":"1"}"#));
+        assert!(!is_probe(r#"{"challenge":"c"}"#));
+        assert!(!is_probe(r#"{"custom":"\"validation_key\"","challenge":"c"}"#));
+    }
+}
