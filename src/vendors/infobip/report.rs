@@ -380,7 +380,7 @@ pub fn set_status<'a>(item: &Item<'a>, event: &mut Event<'a>, status: Status<'a>
         ..event::Status::new(meaning.unwrap_or(event::Meaning::UNLISTED))
     };
     let attributes = &mut event.attributes;
-    attributes.put("status.groupId", group_id.map(|Count(number)| digits(item, number)));
+    attributes.put("status.groupId", group_id.map(|Count(number)| &*bumpalo::format!(in arena, "{}", number).into_bump_str()));
     attributes.put("status.action", text(action, arena));
     if let Some(Object(Failure { group_id, group_name, id, name, description, permanent })) = error {
         group.error_code = fields::printed(id, arena);
@@ -391,18 +391,6 @@ pub fn set_status<'a>(item: &Item<'a>, event: &mut Event<'a>, status: Status<'a>
         attributes.put("error.description", text(description, arena));
     }
     event.status = Some(group);
-}
-
-fn digits<'a>(item: &Item<'a>, number: i32) -> &'a str {
-    match number {
-        0 => "0",
-        1 => "1",
-        2 => "2",
-        3 => "3",
-        4 => "4",
-        5 => "5",
-        _ => item.arena.alloc_str(&number.to_string()),
-    }
 }
 
 /// RCS: the conversation, and whether the message could begin one.

@@ -175,3 +175,30 @@ const IDS: &[(Group, u16, &str)] = &[
     (Group::Rejected, 99, "REJECTED"),
     (Group::Rejected, 100, "UNDELIVERABLE_REJECTED_PLATFORM"), // Its name says another group.
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_group_the_name_or_the_id_tells_where_it_means_one_thing() {
+        for (status, expected) in [
+            (r#"{"groupName":"","name":"DELIVERED_TO_HANDSET"}"#, Some(State::Delivered)),
+            (r#"{"name":"delivered_to_handset"}"#, Some(State::Delivered)),
+            (r#"{"id":5,"name":"DELIVERED_TO_HANDSET"}"#, Some(State::Delivered)),
+            (r#"{"id":6,"name":"DELIVERED_TO_HANDSET"}"#, None),
+            (r#"{"id":5}"#, Some(State::Delivered)),
+            (r#"{"id":9999}"#, None),
+            (r#"{"name":"FLOWN_AWAY"}"#, None),
+            // Listed twice, and of two meanings.
+            (r#"{"name":"SIGNALS_BLOCKED"}"#, None),
+            (r#"{"name":"PENDING_ACCEPTED"}"#, None),
+            (r#"{"id":26,"name":"PENDING_ACCEPTED"}"#, Some(State::Accepted)),
+            (r#"{"id":200,"name":"PENDING_ACCEPTED"}"#, Some(State::Sent)),
+            (r#"{}"#, None),
+        ] {
+            let status: Status<'_> = serde_json::from_str(status).expect("a status");
+            assert_eq!(status.meaning().map(|meaning| meaning.state), expected, "{status:?}");
+        }
+    }
+}
