@@ -2,16 +2,102 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::feed::Feed;
 use super::load::{DeadLetter, Output, Raw, own_of};
-use super::reader::{Decoder, Envelope, Record, envelope_schema};
+use super::reader::{Decoder, Envelope, Record, last_header};
 
 /// How many differences of one kind are printed.
 const SHOWN: usize = 5;
 
 /// Where a raw record stands: topic, partition, offset.
-type Place = (String, i32, i64);
+pub type Place = (String, i32, i64);
+
+/// What was read of an output or a dead letter, without its bytes: a run may have millions.
+pub struct Seen {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    key: Option<Vec<u8>>,
+    timestamp: Option<i64>,
+    pub content: Content,
+}
+
+pub enum Content {
+    Event {
+        own: Option<u64>,
+        envelope: Envelope,
+        traceparent: Option<String>,
+    },
+    DeadLetter(Box<Letter>),
+    /// Neither, and why.
+    Unreadable(String),
+}
+
+/// A dead letter by its headers, and the hash of its bytes.
+pub struct Letter {
+    pub place: Place,
+    item: Option<usize>,
+    reason: Option<String>,
+    vendor: Option<String>,
+    headers: Vec<(String, Option<Vec<u8>>)>,
+    value: u64,
+}
+
+/// Decodes what is read from the topics of the test with this prefix.
+pub struct Eye {
+    decoder: Decoder,
+    dead_letter_topic: String,
+}
+
+impl Eye {
+    pub fn new(prefix: &str) -> Eye {
+        Eye { decoder: Decoder::new(), dead_letter_topic: dead_letter_topic(prefix) }
+    }
+
+    pub fn see(&self, record: Record) -> Seen {
+        let content = if record.topic == self.dead_letter_topic { letter(&record) } else { self.event(&record) };
+        let Record { topic, partition, offset, key, timestamp, .. } = record;
+        Seen { topic, partition, offset, key, timestamp, content }
+    }
+
+    fn event(&self, record: &Record) -> Content {
+        match self.decoder.decode(record.value.as_deref().unwrap_or_default()) {
+            Ok(envelope) => Content::Event {
+                own: envelope.reference.as_deref().or(envelope.launch_id.as_deref()).and_then(own_of),
+                envelope,
+                traceparent: record.header("traceparent").map(str::to_owned),
+            },
+            Err(error) => Content::Unreadable(format!("no envelope: {error:.300}")),
+        }
+    }
+}
+
+fn letter(record: &Record) -> Content {
+    let Some((place, item)) = origin(record) else {
+        return Content::Unreadable(format!("a dead letter that doesn't say whence: {:?}", names(record)));
+    };
+    Content::DeadLetter(Box::new(Letter {
+        place,
+        item,
+        reason: record.header("normalizer.dead-letter.reason").map(str::to_owned),
+        vendor: record.header("normalizer.dead-letter.vendor").map(str::to_owned),
+        headers: record.headers.clone(),
+        value: hash(record.value.as_deref().unwrap_or_default()),
+    }))
+}
+
+impl Seen {
+    /// Where the raw record stands that this came of.
+    pub fn source(&self) -> Option<&Place> {
+        match &self.content {
+            Content::Event { envelope, .. } => Some(&envelope.source),
+            Content::DeadLetter(letter) => Some(&letter.place),
+            Content::Unreadable(_) => None,
+        }
+    }
+}
 
 /// What must come out, from the load and where its records landed.
 pub struct Expected<'f> {
@@ -50,140 +136,142 @@ impl<'f> Expected<'f> {
         Expected { outputs, dead_letters, prefix }
     }
 
-    /// Compares with what was read from the output topics and the dead-letter topic.
-    pub fn compare(&self, records: &[Record]) -> Report {
-        let mut report = Report::default();
-        let dead_letter_topic = dead_letter_topic(self.prefix);
-        let (dead_letters, outputs): (Vec<&Record>, Vec<&Record>) =
-            records.iter().partition(|record| record.topic == dead_letter_topic);
-        self.compare_outputs(&outputs, &mut report);
-        self.compare_dead_letters(&dead_letters, &mut report);
-        report
-    }
-
-    fn compare_outputs(&self, records: &[&Record], report: &mut Report) {
-        let schema = envelope_schema();
-        let decoder = Decoder::new(&schema);
-        let mut event_ids: HashMap<u64, String> = HashMap::with_capacity(self.outputs.len());
+    /// Compares with what was read from the output topics and the dead-letter topic, each partition's records in order.
+    pub fn compare(&self, seen: &[Seen]) -> Report {
+        let mut comparison = Comparison { expected: self, report: Report::default(), event_ids: HashMap::new() };
+        let mut dead_letters = HashSet::new();
         // Where a key's events stand, and the last one seen.
-        let mut last_by_key: HashMap<&str, (i32, u64)> = HashMap::new();
-        report.outputs_read = records.len();
-        for record in records {
-            let at = at(record);
-            let envelope = match decoder.decode(record.value.as_deref().unwrap_or_default()) {
-                Ok(envelope) => envelope,
-                Err(error) => {
-                    report.unexpected.push(format!("{at}: no envelope: {error:.300}"));
-                    continue;
+        let mut last_by_key = HashMap::new();
+        for seen in seen {
+            match &seen.content {
+                Content::Event { own, envelope, traceparent } => {
+                    comparison.report.outputs_read += 1;
+                    let first = comparison.event(seen, *own, envelope, traceparent.as_deref());
+                    if let Some((own, output)) = first {
+                        let last = last_by_key.entry(output.key.as_str()).or_insert((seen.partition, own));
+                        if last.0 != seen.partition || last.1 > own {
+                            let text = format!("{}: own id {own} after {last:?} (partition, own id)", at(seen));
+                            comparison.report.out_of_order.push(text);
+                        }
+                        *last = (seen.partition, own);
+                    }
                 }
-            };
-            let Some((own, (output, raw, place))) = own_id(&envelope).and_then(|own| Some((own, self.outputs.get(&own)?)))
-            else {
-                report.unexpected.push(format!("{at}: event {} of {:?}", envelope.event_id, envelope.source));
-                continue;
-            };
-            if let Some(event_id) = event_ids.get(&own) {
-                report.doubled.push(format!("{at}: own id {own}"));
-                if *event_id != envelope.event_id {
-                    report.wrong.push(format!("{at}: own id {own} came again with another event_id"));
+                Content::DeadLetter(letter) => {
+                    comparison.report.dead_letters_read += 1;
+                    comparison.dead_letter(seen, letter, &mut dead_letters);
                 }
-                continue;
+                Content::Unreadable(why) => comparison.report.unexpected.push(format!("{}: {why}", at(seen))),
             }
-
-            let topic = stream_topic(self.prefix, output.stream);
-            let mut differs = |what: &str, is: &dyn fmt::Debug, should: &dyn fmt::Debug| {
-                report.wrong.push(format!("{at}: own id {own}: {what} is {is:?}, should be {should:?}"));
-            };
-            if record.topic != topic {
-                differs("topic", &record.topic, &topic);
-            }
-            if record.key.as_deref() != Some(output.key.as_bytes()) {
-                differs("key", &text(&record.key), &output.key);
-            }
-            if record.timestamp != Some(raw.timestamp) {
-                differs("timestamp", &record.timestamp, &raw.timestamp);
-            }
-            if record.header("traceparent") != raw.header("traceparent") {
-                differs("traceparent", &record.header("traceparent"), &raw.header("traceparent"));
-            }
-            if envelope.vendor != raw.vendor.name() {
-                differs("vendor", &envelope.vendor, &raw.vendor);
-            }
-            if envelope.source != *place {
-                differs("source", &envelope.source, place);
-            }
-
-            let last = last_by_key.entry(&output.key).or_insert((record.partition, own));
-            if last.0 != record.partition || last.1 > own {
-                report.out_of_order.push(format!("{at}: own id {own} after {last:?} (partition, own id)"));
-            }
-            *last = (record.partition, own);
-            event_ids.insert(own, envelope.event_id);
         }
-
+        let Comparison { mut report, event_ids, .. } = comparison;
         let lost = self.outputs.iter().filter(|(own, _)| !event_ids.contains_key(own));
         report.lost.extend(lost.map(|(own, (output, _, place))| {
             format!("own id {own} for {} from {place:?}", stream_topic(self.prefix, output.stream))
         }));
-        let distinct: HashSet<&String> = event_ids.values().collect();
+        let lost = self.dead_letters.keys().filter(|id| !dead_letters.contains(*id));
+        report.lost.extend(lost.map(|id| format!("the dead letter of {id:?}")));
+        let distinct: HashSet<&&str> = event_ids.values().collect();
         if distinct.len() < event_ids.len() {
             let shared = event_ids.len() - distinct.len();
             report.wrong.push(format!("{shared} events have an event_id that another event has too"));
         }
+        report
+    }
+}
+
+struct Comparison<'e> {
+    expected: &'e Expected<'e>,
+    report: Report,
+    /// By own id, of the events seen so far.
+    event_ids: HashMap<u64, &'e str>,
+}
+
+impl<'e> Comparison<'e> {
+    /// Compares an event; returns it where it is the first of its own id.
+    fn event(
+        &mut self,
+        seen: &Seen,
+        own: Option<u64>,
+        envelope: &'e Envelope,
+        traceparent: Option<&str>,
+    ) -> Option<(u64, &'e Output)> {
+        let known = own.and_then(|own| Some((own, self.expected.outputs.get(&own)?)));
+        let Some((own, (output, raw, place))) = known else {
+            let text = format!("{}: event {} of {:?}", at(seen), envelope.event_id, envelope.source);
+            self.report.unexpected.push(text);
+            return None;
+        };
+        if let Some(event_id) = self.event_ids.get(&own) {
+            self.report.doubled.push(format!("{}: own id {own} of {place:?}", at(seen)));
+            if *event_id != envelope.event_id {
+                self.report.wrong.push(format!("{}: own id {own} came again with another event_id", at(seen)));
+            }
+            return None;
+        }
+        let mut differs = |what: &str, is: &dyn fmt::Debug, should: &dyn fmt::Debug| {
+            self.report.wrong.push(format!("{}: own id {own}: {what} is {is:?}, should be {should:?}", at(seen)));
+        };
+        let topic = stream_topic(self.expected.prefix, output.stream);
+        if seen.topic != topic {
+            differs("topic", &seen.topic, &topic);
+        }
+        if seen.key.as_deref() != Some(output.key.as_bytes()) {
+            differs("key", &text(&seen.key), &output.key);
+        }
+        if seen.timestamp != Some(raw.timestamp) {
+            differs("timestamp", &seen.timestamp, &raw.timestamp);
+        }
+        if traceparent != raw.header("traceparent") {
+            differs("traceparent", &traceparent, &raw.header("traceparent"));
+        }
+        if envelope.vendor != raw.vendor.name() {
+            differs("vendor", &envelope.vendor, &raw.vendor);
+        }
+        if envelope.source != *place {
+            differs("source", &envelope.source, place);
+        }
+        self.event_ids.insert(own, &envelope.event_id);
+        Some((own, output))
     }
 
-    fn compare_dead_letters(&self, records: &[&Record], report: &mut Report) {
-        report.dead_letters_read = records.len();
-        let mut seen = HashSet::new();
-        for record in records {
-            let at = at(record);
-            let Some((place, item)) = origin(record) else {
-                report.unexpected.push(format!("{at}: a dead letter that doesn't say whence: {:?}", names(record)));
-                continue;
-            };
-            // A body that can't be split has no items: its dead letter is of the whole.
-            let whole = (place.clone(), None);
-            let id = if self.dead_letters.contains_key(&whole) { whole } else { (place, item) };
-            let Some((dead_letter, raw)) = self.dead_letters.get(&id) else {
-                let reason = record.header("normalizer.dead-letter.reason");
-                report.unexpected.push(format!("{at}: a dead letter of {id:?}, reason {reason:?}"));
-                continue;
-            };
-            if !seen.insert(id.clone()) {
-                report.doubled.push(format!("{at}: the dead letter of {id:?}"));
-                continue;
-            }
-
-            let mut differs = |what: &str, is: &dyn fmt::Debug, should: &dyn fmt::Debug| {
-                report.wrong.push(format!("{at}: dead letter of {id:?}: {what} is {is:?}, should be {should:?}"));
-            };
-            let reason = record.header("normalizer.dead-letter.reason");
-            if reason != Some(dead_letter.reason) {
-                differs("reason", &reason, &dead_letter.reason);
-            }
-            let vendor = record.header("normalizer.dead-letter.vendor");
-            if vendor != Some(raw.vendor.name()) {
-                differs("vendor", &vendor, &raw.vendor);
-            }
-            let value = record.value.as_deref().filter(|value| dead_letter.value.is_some() || !value.is_empty());
-            if value != dead_letter.value.as_deref() {
-                let length = |value: Option<&[u8]>| value.map(<[u8]>::len);
-                differs("length of the value (the bytes differ)", &length(value), &length(dead_letter.value.as_deref()));
-            }
-            if record.key.as_deref() != Some(raw.key.as_bytes()) {
-                differs("key", &text(&record.key), &raw.key);
-            }
-            if record.timestamp != Some(raw.timestamp) {
-                differs("timestamp", &record.timestamp, &raw.timestamp);
-            }
-            for (name, value) in &raw.headers {
-                if record.header(name) != Some(value) {
-                    differs(name, &record.header(name), value);
-                }
+    fn dead_letter(&mut self, seen: &Seen, letter: &Letter, known: &mut HashSet<(Place, Option<usize>)>) {
+        // A body that can't be split has no items: its dead letter is of the whole.
+        let whole = (letter.place.clone(), None);
+        let is_whole = self.expected.dead_letters.contains_key(&whole);
+        let id = if is_whole { whole } else { (letter.place.clone(), letter.item) };
+        let Some((dead_letter, raw)) = self.expected.dead_letters.get(&id) else {
+            let text = format!("{}: a dead letter of {id:?}, reason {:?}", at(seen), letter.reason);
+            self.report.unexpected.push(text);
+            return;
+        };
+        if !known.insert(id.clone()) {
+            self.report.doubled.push(format!("{}: the dead letter of {id:?}", at(seen)));
+            return;
+        }
+        let mut differs = |what: &str, is: &dyn fmt::Debug, should: &dyn fmt::Debug| {
+            self.report.wrong.push(format!("{}: dead letter of {id:?}: {what} is {is:?}, should be {should:?}", at(seen)));
+        };
+        if letter.reason.as_deref() != Some(dead_letter.reason) {
+            differs("reason", &letter.reason, &dead_letter.reason);
+        }
+        if letter.vendor.as_deref() != Some(raw.vendor.name()) {
+            differs("vendor", &letter.vendor, &raw.vendor);
+        }
+        if letter.value != hash(dead_letter.value.as_deref().unwrap_or_default()) {
+            differs("hash of the value", &letter.value, &dead_letter.value.as_deref().map(hash));
+        }
+        if seen.key.as_deref() != Some(raw.key.as_bytes()) {
+            differs("key", &text(&seen.key), &raw.key);
+        }
+        if seen.timestamp != Some(raw.timestamp) {
+            differs("timestamp", &seen.timestamp, &raw.timestamp);
+        }
+        for (name, value) in &raw.headers {
+            let is = last_header(&letter.headers, name);
+            if is != Some(value) {
+                differs(name, &is, value);
             }
         }
-        let lost = self.dead_letters.keys().filter(|id| !seen.contains(*id));
-        report.lost.extend(lost.map(|id| format!("the dead letter of {id:?}")));
     }
 }
 
@@ -198,7 +286,7 @@ impl Report {
         assert!(self.is_complete(), "{self}");
     }
 
-    fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         [&self.lost, &self.unexpected, &self.wrong, &self.out_of_order].iter().all(|kind| kind.is_empty())
     }
 }
@@ -233,10 +321,6 @@ pub fn dead_letter_topic(prefix: &str) -> String {
     stream_topic(prefix, "dead-letters")
 }
 
-fn own_id(envelope: &Envelope) -> Option<u64> {
-    envelope.reference.as_deref().or(envelope.launch_id.as_deref()).and_then(own_of)
-}
-
 /// Where a dead letter's raw record stands, and which item of it this is, from the headers.
 fn origin(record: &Record) -> Option<(Place, Option<usize>)> {
     let topic = record.header("__streams.errors.topic")?.to_owned();
@@ -246,8 +330,14 @@ fn origin(record: &Record) -> Option<(Place, Option<usize>)> {
     Some(((topic, partition, offset), item))
 }
 
-fn at(record: &Record) -> String {
-    format!("{}/{}@{}", record.topic, record.partition, record.offset)
+fn at(seen: &Seen) -> String {
+    format!("{}/{}@{}", seen.topic, seen.partition, seen.offset)
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn names(record: &Record) -> Vec<&str> {

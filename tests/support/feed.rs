@@ -53,6 +53,17 @@ impl Feed {
         self.producer.flush(FLUSH_WITHIN).expect("write the load");
     }
 
+    /// Adds records, writes them, waits until Kafka has them, and forgets their bytes: for a load without end.
+    pub fn send_on(&mut self, records: impl Iterator<Item = Raw>) {
+        self.records.extend(records);
+        self.producer.context().0.lock().expect("landings").resize(self.records.len(), None);
+        let first = self.sent;
+        self.send_rest();
+        for raw in &mut self.records[first..] {
+            raw.value = None;
+        }
+    }
+
     /// Writes what is left.
     pub fn send_rest(&mut self) {
         self.send(self.records.len());

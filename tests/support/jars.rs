@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -40,7 +41,8 @@ const INSTALL_MAVEN: &str = "Debian, Ubuntu: apt-get install maven; macOS: brew 
 /// Maven writes into a temporary folder that is renamed when it is complete: a broken download is never used, and of
 /// several test processes that start at once one wins and the others use what it brought.
 pub fn libs() -> Result<PathBuf> {
-    let parent = cache()?.join(format!("event-normalizer/kafka-{KAFKA_VERSION}"));
+    let pom = fs::read(file("pom.xml"))?;
+    let parent = cache()?.join(format!("event-normalizer/kafka-{KAFKA_VERSION}-{:016x}", hash(&pom)));
     let libs = parent.join("libs");
     if libs.is_dir() {
         return Ok(libs);
@@ -62,6 +64,13 @@ pub fn libs() -> Result<PathBuf> {
         ensure!(libs.is_dir(), "rename {} to {}: {error}", complete.display(), libs.display());
     }
     Ok(libs)
+}
+
+/// Tells the jars of one `pom.xml` from those of another.
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn cache() -> Result<PathBuf> {

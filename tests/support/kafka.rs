@@ -1,17 +1,13 @@
 //! The Kafka that the tests run against: a broker that is running already, one node of our own, or a container.
 
-use std::collections::HashSet;
 use std::env;
-use std::fs::{self, File};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::Path;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use nix::sys::signal::{self, Signal};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -23,6 +19,7 @@ use testcontainers_modules::testcontainers::{Container, ImageExt};
 
 use super::jars;
 use super::leash::Leash;
+use super::node::{Node, free_ports};
 use super::wait::poll;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -56,6 +53,8 @@ const BROKER_SETTINGS: &[(&str, &str)] = &[
 /// A Kafka to test against.
 pub struct Kafka {
     brokers: String,
+    /// Of the topics that the tests make.
+    replication: i32,
     origin: Origin,
 }
 
@@ -86,12 +85,16 @@ impl Kafka {
     fn start() -> Result<Kafka> {
         if let Some(brokers) = env::var("KAFKA_BROKERS").ok().filter(|brokers| !brokers.is_empty()) {
             wait_ready(&brokers, || Ok(())).with_context(|| format!("KAFKA_BROKERS={brokers}"))?;
-            return Ok(Kafka { brokers, origin: Origin::Named });
+            return Ok(Kafka::named(brokers, 1));
         }
         let missing = jars::missing();
         if missing.is_empty() {
-            let node = Node::start()?;
-            return Ok(Kafka { brokers: node.brokers.clone(), origin: Origin::Node(Mutex::new(node)) });
+            let [port, controller_port] = free_ports()?;
+            let brokers = format!("127.0.0.1:{port}");
+            let mut node = Node::new(brokers.clone(), properties(port, controller_port))?;
+            node.launch()?;
+            node.wait_ready()?;
+            return Ok(Kafka { brokers, replication: 1, origin: Origin::Node(Mutex::new(node)) });
         }
         start_container().map_err(|error| {
             anyhow!(
@@ -104,6 +107,11 @@ impl Kafka {
         })
     }
 
+    /// Brokers that somebody else runs.
+    pub fn named(brokers: String, replication: i32) -> Kafka {
+        Kafka { brokers, replication, origin: Origin::Named }
+    }
+
     /// The addresses for `bootstrap.servers`.
     pub fn brokers(&self) -> &str {
         &self.brokers
@@ -112,11 +120,6 @@ impl Kafka {
     /// The settings that every client of the tests starts from.
     pub fn client(&self) -> ClientConfig {
         client(&self.brokers)
-    }
-
-    /// Whether the broker is a process of ours that can be stopped and comes back at the same address.
-    pub fn can_restart(&self) -> bool {
-        matches!(self.origin, Origin::Node(_))
     }
 
     /// Stops the broker with `stop` (SIGTERM or SIGKILL) and starts it again on the same data and ports.
@@ -130,12 +133,19 @@ impl Kafka {
                 jars::JAVA_MIN
             );
         };
-        lock(node).restart(stop).unwrap_or_else(|error| panic!("restart the broker: {error:#}"));
+        let mut node = lock(node);
+        let restarted = node.stop(stop).and_then(|()| node.launch()).and_then(|()| node.wait_ready());
+        restarted.unwrap_or_else(|error| panic!("restart the broker: {error:#}"));
     }
 
-    /// Creates a topic with one replica.
+    /// How many replicas the topics of the tests have.
+    pub fn replication(&self) -> i32 {
+        self.replication
+    }
+
+    /// Creates a topic.
     pub fn create_topic(&self, name: &str, partitions: i32, config: &[(&str, &str)]) {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(self.replication));
         for (key, value) in config {
             topic = topic.set(key, value);
         }
@@ -178,91 +188,8 @@ fn within() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(REQUEST_WITHIN))
 }
 
-/// One KRaft node, broker and controller in one, from the jars.
-struct Node {
-    brokers: String,
-    folder: PathBuf,
-    libs: PathBuf,
-    process: Child,
-    leash: Option<Leash>,
-}
-
-impl Node {
-    fn start() -> Result<Node> {
-        let libs = jars::libs()?;
-        // Not removed when dropped: a static never is. The leash removes it.
-        let folder = tempfile::Builder::new().prefix("event-normalizer-kafka-").tempdir()?.keep();
-        let [port, controller_port] = free_ports()?;
-        let brokers = format!("127.0.0.1:{port}");
-        fs::write(folder.join("node.properties"), properties(&folder, port, controller_port))?;
-
-        let format = java(&libs)
-            .args(["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"])
-            .arg(folder.join("node.properties"))
-            .output()
-            .context("start java")?;
-        if !format.status.success() {
-            let said = String::from_utf8_lossy(&format.stdout).into_owned() + &String::from_utf8_lossy(&format.stderr);
-            let _ = fs::remove_dir_all(&folder);
-            bail!("format the broker's storage:\n{said}");
-        }
-        let process = launch(&libs, &folder)?;
-        let leash = Some(Leash::on_process(process.id(), &folder.to_string_lossy()));
-        let mut node = Node { brokers, folder, libs, process, leash };
-        node.wait_ready()?;
-        Ok(node)
-    }
-
-    fn restart(&mut self, stop: Signal) -> Result<()> {
-        signal::kill(Pid::from_raw(self.process.id() as i32), stop)?;
-        self.process.wait()?;
-        self.process = launch(&self.libs, &self.folder)?;
-        self.leash = Some(Leash::on_process(self.process.id(), &self.folder.to_string_lossy()));
-        self.wait_ready()
-    }
-
-    fn wait_ready(&mut self) -> Result<()> {
-        let Node { brokers, process, .. } = self;
-        wait_ready(brokers, || match process.try_wait()? {
-            Some(status) => bail!("the broker ended by itself, {status}"),
-            None => Ok(()),
-        })
-        .with_context(|| format!("the broker's log ends with:\n{}", tail(&self.folder.join("broker.log"), 40)))
-    }
-}
-
-/// Runs only where the start failed: a node that is up is shared, and the leash ends it.
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn launch(libs: &Path, folder: &Path) -> Result<Child> {
-    let log = File::options().create(true).append(true).open(folder.join("broker.log"))?;
-    java(libs)
-        .arg("kafka.Kafka")
-        .arg(folder.join("node.properties"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .context("start java")
-}
-
-fn java(libs: &Path) -> Command {
-    let mut command = Command::new("java");
-    command
-        .args(["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto"])
-        .arg(format!("-Dlog4j2.configurationFile={}", jars::file("log4j2.properties").display()))
-        .arg("-cp")
-        .arg(libs.join("*"));
-    command
-}
-
-fn properties(folder: &Path, port: u16, controller_port: u16) -> String {
+/// The properties of a node that is alone.
+fn properties(port: u16, controller_port: u16) -> Vec<String> {
     let mut lines = vec![
         "process.roles=broker,controller".to_owned(),
         "node.id=1".to_owned(),
@@ -272,29 +199,9 @@ fn properties(folder: &Path, port: u16, controller_port: u16) -> String {
         format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port}"),
         "inter.broker.listener.name=PLAINTEXT".to_owned(),
         "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned(),
-        format!("log.dirs={}", folder.join("data").display()),
-        "metrics.jmx.exclude=.*".to_owned(),
     ];
     lines.extend(BROKER_SETTINGS.iter().map(|(key, value)| format!("{key}={value}")));
-    lines.join("\n")
-}
-
-/// Two ports that nobody listens on.
-///
-/// They are taken from below the range that systems give to clients (from 32768 on Linux, 49152 elsewhere): a client
-/// that dials the port of a stopped broker could otherwise be given that very port, and would talk to itself.
-fn free_ports() -> Result<[u16; 2]> {
-    let mut ports = HashSet::new();
-    for _ in 0..1000 {
-        let port = fastrand::u16(20_000..32_000);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            ports.insert(port);
-        }
-        if let [first, second] = ports.iter().copied().collect::<Vec<_>>()[..] {
-            return Ok([first, second]);
-        }
-    }
-    bail!("no free ports between 20000 and 32000")
+    lines
 }
 
 fn start_container() -> Result<Kafka> {
@@ -309,11 +216,11 @@ fn start_container() -> Result<Kafka> {
     let leash = Leash::on_container(container.id());
     let brokers = format!("127.0.0.1:{}", container.get_host_port_ipv4(apache::KAFKA_PORT)?);
     wait_ready(&brokers, || Ok(()))?;
-    Ok(Kafka { brokers, origin: Origin::Container { _container: Box::new(container), _leash: leash } })
+    Ok(Kafka { brokers, replication: 1, origin: Origin::Container { _container: Box::new(container), _leash: leash } })
 }
 
 /// Waits until the broker answers with metadata in which every partition has a leader; an open port says little.
-fn wait_ready(brokers: &str, mut still_running: impl FnMut() -> Result<()>) -> Result<()> {
+pub fn wait_ready(brokers: &str, mut still_running: impl FnMut() -> Result<()>) -> Result<()> {
     let consumer: BaseConsumer = client(brokers).create()?;
     let mut trouble = None;
     let ready = poll(READY_WITHIN, || {

@@ -102,22 +102,40 @@ pub fn now_ms() -> i64 {
 }
 
 /// Makes `count` records of the three vendors, about one in a hundred bad. Own ids start at `first_own`.
-///
-/// All records of one subject have its key, so they go to one partition in the order made here.
 pub fn generate(seed: u64, count: usize, first_own: u64) -> Vec<Raw> {
-    let mut load = Load { rng: Rng::with_seed(seed), next_own: first_own };
     // A hundred reports or so per subject: keys come again and again, with others between.
-    let subject_count = (count / 100).clamp(12, 3000);
-    let mut subjects: Vec<Subject> = (0..subject_count).map(|number| load.subject(number)).collect();
-    let first_timestamp = now_ms() - count as i64;
-    (0..count)
-        .map(|index| {
-            let chosen = load.rng.usize(..subjects.len());
-            let mut raw = load.record(&mut subjects[chosen]);
-            raw.timestamp = first_timestamp + index as i64;
-            raw
-        })
-        .collect()
+    let subjects = (count / 100).clamp(12, 3000);
+    Load::new(seed, subjects, first_own, now_ms() - count as i64).take(count).collect()
+}
+
+/// Records without end, the same for the same seed.
+///
+/// All records of one subject have its key, so they go to one partition in the order made here. Each has a timestamp a
+/// millisecond after the one before.
+pub struct Load {
+    composer: Composer,
+    subjects: Vec<Subject>,
+    next_timestamp: i64,
+}
+
+impl Load {
+    pub fn new(seed: u64, subjects: usize, first_own: u64, first_timestamp: i64) -> Load {
+        let mut composer = Composer { rng: Rng::with_seed(seed), next_own: first_own };
+        let subjects = (0..subjects).map(|number| composer.subject(number)).collect();
+        Load { composer, subjects, next_timestamp: first_timestamp }
+    }
+}
+
+impl Iterator for Load {
+    type Item = Raw;
+
+    fn next(&mut self) -> Option<Raw> {
+        let chosen = self.composer.rng.usize(..self.subjects.len());
+        let mut raw = self.composer.record(&mut self.subjects[chosen]);
+        raw.timestamp = self.next_timestamp;
+        self.next_timestamp += 1;
+        Some(raw)
+    }
 }
 
 /// Whom reports are about; its messages under way are known so that each gets its reports in order.
@@ -146,12 +164,13 @@ struct Report {
     wrong: Option<(&'static str, String)>,
 }
 
-struct Load {
+/// Composes bodies, and knows what must come of them.
+struct Composer {
     rng: Rng,
     next_own: u64,
 }
 
-impl Load {
+impl Composer {
     fn subject(&mut self, number: usize) -> Subject {
         let vendor = match number % 12 {
             0..7 => Vendor::Infobip,

@@ -8,6 +8,7 @@ pub mod jars;
 pub mod kafka;
 pub mod leash;
 pub mod load;
+pub mod node;
 pub mod normalizer;
 pub mod progress;
 pub mod reader;

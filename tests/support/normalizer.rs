@@ -25,11 +25,19 @@ pub struct Normalizer {
     folder: TempDir,
     admin: String,
     running: Option<(Child, Leash)>,
+    environment: Vec<(String, String)>,
 }
 
 impl Normalizer {
     /// Starts `run` with these settings and an admin address of its own.
     pub fn start(settings: &Value) -> Normalizer {
+        let mut normalizer = Normalizer::prepare(settings);
+        normalizer.start_again();
+        normalizer
+    }
+
+    /// As `start`, but the program is not started yet.
+    pub fn prepare(settings: &Value) -> Normalizer {
         let admin = format!("127.0.0.1:{}", free_port());
         let mut settings = settings.clone();
         settings["admin"] = serde_json::json!({ "address": &admin });
@@ -37,22 +45,28 @@ impl Normalizer {
         // JSON is YAML too.
         let text = serde_json::to_string_pretty(&settings).expect("print the settings");
         fs::write(folder.path().join("settings.yaml"), text).expect("write the settings");
-        let mut normalizer = Normalizer { folder, admin, running: None };
-        normalizer.start_again();
-        normalizer
+        Normalizer { folder, admin, running: None, environment: Vec::new() }
+    }
+
+    /// Sets a variable in the environment of every later start.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the program again, after it ended, with the same settings and log.
     pub fn start_again(&mut self) {
         assert!(self.running.is_none(), "the normalizer runs already");
         let log = File::options().create(true).append(true).open(self.log_file()).expect("open the log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_event-normalizer"));
+        // Another build of the program, for example an optimized one.
+        let program = env::var_os("EVENT_NORMALIZER_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_event-normalizer").into());
+        let mut command = Command::new(program);
         command.args(["run", "--settings"]).arg(self.folder.path().join("settings.yaml"));
         // Settings in the environment of the tests would change what is tested.
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NORMALIZER__")) {
             command.env_remove(name);
         }
         let process = command
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("share the log"))
@@ -70,10 +84,36 @@ impl Normalizer {
         process.wait().expect("wait for the normalizer");
     }
 
+    /// Stops the program where it stands, as a machine without CPU time does, until [`Normalizer::resume`].
+    pub fn pause(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// The process id of the program that runs.
+    pub fn process(&self) -> u32 {
+        let (process, _) = self.running.as_ref().expect("the normalizer runs");
+        process.id()
+    }
+
+    fn signal(&self, signal: Signal) {
+        signal::kill(Pid::from_raw(self.process() as i32), signal).expect("signal the normalizer");
+    }
+
+    /// The exit code, where the program has ended by itself; none inside where a signal ended it.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        let (process, _) = self.running.as_mut()?;
+        let status = process.try_wait().expect("ask for the normalizer's state")?;
+        self.running = None;
+        Some(status.code())
+    }
+
     /// Asks the program to end and gives its exit code; fails the test when it hasn't ended within `deadline`.
     pub fn terminate(&mut self, deadline: Duration) -> Option<i32> {
-        let (process, _) = self.running.as_ref().expect("the normalizer runs");
-        signal::kill(Pid::from_raw(process.id() as i32), Signal::SIGTERM).expect("signal the normalizer");
+        self.signal(Signal::SIGTERM);
         self.wait_exit(deadline)
     }
 
@@ -90,8 +130,16 @@ impl Normalizer {
 
     /// Waits until the program says that it is ready.
     pub fn wait_ready(&mut self) {
-        let url = format!("http://{}/readyz", self.admin);
+        let url = self.ready_url();
         self.until(READY_WITHIN, "the normalizer is ready", || get(&url).map(|_| ()));
+    }
+
+    pub fn is_ready(&self) -> bool {
+        get(&self.ready_url()).is_some()
+    }
+
+    fn ready_url(&self) -> String {
+        format!("http://{}/readyz", self.admin)
     }
 
     /// Waits for something that the program brings about; fails at once when the program ends instead.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use apache_avro::Schema;
@@ -10,6 +11,7 @@ use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -48,9 +50,14 @@ impl Record {
 
     /// The text of the last header with this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.headers.iter().rev().find(|(key, _)| key == name)?;
-        std::str::from_utf8(value.as_deref()?).ok()
+        last_header(&self.headers, name)
     }
+}
+
+/// The text of the last header with this name.
+pub fn last_header<'h>(headers: &'h [(String, Option<Vec<u8>>)], name: &str) -> Option<&'h str> {
+    let (_, value) = headers.iter().rev().find(|(key, _)| key == name)?;
+    std::str::from_utf8(value.as_deref()?).ok()
 }
 
 /// Reads all partitions of these topics to the ends that they have now, the records of a partition in order.
@@ -58,64 +65,104 @@ impl Record {
 /// The end is the high watermark: a transaction that was left open holds the reader back, and fails the test after
 /// `deadline`.
 pub fn read_committed(kafka: &Kafka, topics: &[(String, i32)], deadline: Duration) -> Vec<Record> {
-    let mut config = kafka.client();
-    config
-        .set("group.id", "event-normalizer-test-reader")
-        .set("enable.auto.commit", "false")
-        .set("isolation.level", "read_committed")
-        .set("fetch.message.max.bytes", "10485760");
-    let consumer: BaseConsumer = config.create().expect("create a consumer");
-    let (assignment, ends) = to_read(kafka, topics);
-    consumer.assign(&assignment).expect("assign partitions");
-
+    let reader = Reader::start(kafka, topics, &HashMap::new());
+    let ends = ends(kafka, topics);
     let give_up_at = Instant::now() + deadline;
     let mut records = Vec::new();
     loop {
         // A look at the positions costs more than a record: only when no record is waiting.
-        let Some(message) = consumer.poll(Duration::from_millis(50)) else {
-            let left = left_to_read(&consumer, &ends);
+        let Some(record) = reader.next() else {
+            let left = reader.left(&ends);
             if left.is_empty() {
                 return records;
             }
             assert!(Instant::now() < give_up_at, "could not read to the end within {deadline:?}: {left:?}");
             continue;
         };
-        records.push(Record::of(&message.expect("read a record")));
+        records.push(record);
     }
 }
 
-/// The partitions that hold something, and their ends.
-fn to_read(kafka: &Kafka, topics: &[(String, i32)]) -> (TopicPartitionList, HashMap<(String, i32), i64>) {
+/// Next offsets to read, by topic and partition.
+pub type Positions = HashMap<(String, i32), i64>;
+
+/// Reads what was committed, from partitions that it assigns to itself.
+pub struct Reader(BaseConsumer);
+
+impl Reader {
+    /// Starts at `positions`, and at the beginning of partitions that are not named there.
+    pub fn start(kafka: &Kafka, topics: &[(String, i32)], positions: &Positions) -> Reader {
+        let mut config = kafka.client();
+        config
+            .set("group.id", "event-normalizer-test-reader")
+            .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed")
+            .set("fetch.message.max.bytes", "10485760");
+        let consumer: BaseConsumer = config.create().expect("create a consumer");
+        let mut assignment = TopicPartitionList::new();
+        for (topic, partition) in partitions(topics) {
+            let next = positions.get(&(topic.clone(), partition));
+            let offset = next.map_or(Offset::Beginning, |offset| Offset::Offset(*offset));
+            assignment.add_partition_offset(&topic, partition, offset).expect("add a partition");
+        }
+        consumer.assign(&assignment).expect("assign partitions");
+        Reader(consumer)
+    }
+
+    /// The next record; none when none comes at once.
+    pub fn next(&self) -> Option<Record> {
+        match self.0.poll(Duration::from_millis(50))? {
+            Ok(message) => Some(Record::of(&message)),
+            // A broker that is away comes back; what is read wrongly fails.
+            Err(KafkaError::Global(code) | KafkaError::MessageConsumption(code)) if is_outage(code) => None,
+            Err(error) => panic!("read a record: {error}"),
+        }
+    }
+
+    /// The partitions whose ends aren't reached, with position and end. Positions step over control records.
+    pub fn left(&self, ends: &Positions) -> Vec<(String, i32, Offset, i64)> {
+        let positions = self.0.position().expect("ask for positions").to_topic_map();
+        let mut left = Vec::new();
+        for ((topic, partition), end) in ends {
+            let position = positions.get(&(topic.clone(), *partition)).copied().unwrap_or(Offset::Invalid);
+            if position.to_raw().is_none_or(|offset| offset < *end) {
+                left.push((topic.clone(), *partition, position, *end));
+            }
+        }
+        left
+    }
+}
+
+fn is_outage(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::Resolve
+    )
+}
+
+fn partitions(topics: &[(String, i32)]) -> impl Iterator<Item = (String, i32)> {
+    topics.iter().flat_map(|(topic, count)| (0..*count).map(|partition| (topic.clone(), partition)))
+}
+
+/// The ends of the partitions that hold something.
+pub fn ends(kafka: &Kafka, topics: &[(String, i32)]) -> Positions {
     let mut config = kafka.client();
     config.set("isolation.level", "read_uncommitted");
     let consumer: BaseConsumer = config.create().expect("create a consumer");
-    let (mut assignment, mut ends) = (TopicPartitionList::new(), HashMap::new());
-    for (topic, partitions) in topics {
-        for partition in 0..*partitions {
-            // A broker that has just come back may not lead the partition yet.
-            let (start, end) = eventually(ANSWER_WITHIN, "a partition's end is known", || {
-                consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN).ok()
-            });
-            if end > start {
-                assignment.add_partition_offset(topic, partition, Offset::Beginning).expect("add a partition");
-                ends.insert((topic.clone(), partition), end);
-            }
+    let mut ends = Positions::new();
+    for (topic, partition) in partitions(topics) {
+        // A broker that has just come back may not lead the partition yet.
+        let (start, end) = eventually(ANSWER_WITHIN, "a partition's end is known", || {
+            consumer.fetch_watermarks(&topic, partition, ANSWER_WITHIN).ok()
+        });
+        if end > start {
+            ends.insert((topic, partition), end);
         }
     }
-    (assignment, ends)
-}
-
-/// The partitions whose ends aren't reached, with position and end. Positions step over control records.
-fn left_to_read(consumer: &BaseConsumer, ends: &HashMap<(String, i32), i64>) -> Vec<(String, i32, Offset, i64)> {
-    let positions = consumer.position().expect("ask for positions").to_topic_map();
-    let mut left = Vec::new();
-    for ((topic, partition), end) in ends {
-        let position = positions.get(&(topic.clone(), *partition)).copied().unwrap_or(Offset::Invalid);
-        if position.to_raw().is_none_or(|offset| offset < *end) {
-            left.push((topic.clone(), *partition, position, *end));
-        }
-    }
-    left
+    ends
 }
 
 /// The fields of the envelope that the checker looks at.
@@ -131,24 +178,24 @@ pub struct Envelope {
 }
 
 /// Decodes envelopes in Avro's single-object encoding, with apache-avro and the published schema.
-pub struct Decoder<'s> {
+pub struct Decoder {
     prefix: Vec<u8>,
-    reader: GenericDatumReader<'s>,
+    reader: GenericDatumReader<'static>,
 }
 
 /// The published schema.
-pub fn envelope_schema() -> Schema {
+static ENVELOPE_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/envelope.avsc");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
     Schema::parse_str(&text).expect("parse schemas/envelope.avsc")
-}
+});
 
-impl<'s> Decoder<'s> {
-    pub fn new(schema: &'s Schema) -> Decoder<'s> {
+impl Decoder {
+    pub fn new() -> Decoder {
         // Two marker bytes, then the CRC-64-AVRO of the schema's canonical form, little-endian.
         let mut prefix = vec![0xC3, 0x01];
-        prefix.extend(schema.fingerprint::<Rabin>().bytes);
-        let reader = GenericDatumReader::builder(schema).build().expect("a reader of envelopes");
+        prefix.extend(ENVELOPE_SCHEMA.fingerprint::<Rabin>().bytes);
+        let reader = GenericDatumReader::builder(&ENVELOPE_SCHEMA).build().expect("a reader of envelopes");
         Decoder { prefix, reader }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::check::{Expected, Report, dead_letter_topic, stream_topic};
+use super::check::{Expected, Eye, Report, Seen, dead_letter_topic, stream_topic};
 use super::feed::{Feed, source_topic};
 use super::kafka::Kafka;
 use super::load::{Raw, Vendor, generate};
@@ -27,19 +27,25 @@ pub struct Scenario {
     pub prefix: String,
     pub seed: u64,
     partitions: i32,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Scenario {
     /// Waits for its turn and prints the seed. `partitions` is that of the raw topics, which `create_sources` makes.
     pub fn new(name: &str, partitions: i32) -> Scenario {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let kafka = Kafka::shared();
         let named = env::var("EVENT_NORMALIZER_TEST_SEED").ok();
         let seed = named.map_or_else(|| fastrand::u64(..), |seed| seed.parse().expect("a seed is a number"));
         eprintln!("{name}: EVENT_NORMALIZER_TEST_SEED={seed} makes the same load again");
+        let mut scenario = Scenario::on(Kafka::shared(), name, partitions, seed);
+        scenario._turn = Some(turn);
+        scenario
+    }
+
+    /// On a Kafka that no other scenario uses.
+    pub fn on(kafka: &'static Kafka, name: &str, partitions: i32, seed: u64) -> Scenario {
         let prefix = format!("{name}-{:08x}", fastrand::u32(..));
-        Scenario { kafka, prefix, seed, partitions, _turn: turn }
+        Scenario { kafka, prefix, seed, partitions, _turn: None }
     }
 
     /// As `new`, with the three raw topics there.
@@ -87,7 +93,7 @@ impl Scenario {
                 "dead_letters": dead_letter_topic(&self.prefix),
                 "create": true,
                 "partitions": 6,
-                "replication": 1,
+                "replication": self.kafka.replication(),
             },
             "delivery": { "guarantee": "exactly-once", "workers": 2, "shutdown_timeout_ms": 25000 },
             "log": { "level": "info", "format": "json" },
@@ -139,7 +145,9 @@ impl Scenario {
 
     /// Compares what came out with what the load says, once the normalizer is done, and prints the figures.
     pub fn check(&self, feed: &Feed) -> Report {
-        let report = Expected::of(feed, &self.prefix).compare(&self.read());
+        let eye = Eye::new(&self.prefix);
+        let seen: Vec<Seen> = self.read().into_iter().map(|record| eye.see(record)).collect();
+        let report = Expected::of(feed, &self.prefix).compare(&seen);
         eprintln!("{report}");
         let lags = self.progress().lag_by_partition().expect("the group's offsets");
         assert!(lags.iter().all(|(_, _, lag)| *lag == 0), "offsets yet to be committed: {lags:?}");
