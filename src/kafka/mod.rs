@@ -2,6 +2,7 @@
 
 mod dead_letter;
 pub mod embedded;
+mod fault;
 mod outbox;
 mod rebalance;
 mod sender;

@@ -12,6 +12,7 @@ use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Header, Headers, Messag
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use super::dead_letter::{self, Place};
+use super::fault::{Fault, is_seeded};
 use super::sender::{Outgoing, SendError, Sender, is_refusal};
 use super::source::Source;
 use super::tally::Tally;
@@ -130,7 +131,7 @@ impl Outbox {
     }
 
     pub fn needs_new_sender(&self) -> bool {
-        !self.sender.is_open() && self.sender.is_dirty()
+        !self.sender.is_open() && self.sender.is_dirty() && !is_seeded(Fault::DirtyKept)
     }
 
     /// Takes a new sender in place of one that can't be used any more; what was open is read again.
@@ -263,6 +264,10 @@ impl Outbox {
                 headers: Some(headers),
                 delivery_opaque: (),
             };
+            if is_seeded(Fault::DeadLetterOutside) {
+                self.sender.send_outside(outgoing);
+                return Ok(());
+            }
             if self.send(outgoing, key)? {
                 self.tally.dead_letter(record.source.vendor, reject.reason);
                 return Ok(());
@@ -379,9 +384,12 @@ impl Outbox {
             self.is_isolating = self.records <= 1;
             self.records_max = (self.records / 2).max(1);
         }
-        let result = self.sender.abort();
+        let result = if is_seeded(Fault::AbortSkipped) { Ok(()) } else { self.sender.abort() };
         shared.metrics.transactions_aborted.inc();
         for (partition, span) in std::mem::take(&mut self.pending) {
+            if is_seeded(Fault::RewindSkipped) {
+                continue;
+            }
             self.rewind.entry(partition).or_insert(span.first);
         }
         self.tally.clear();
@@ -397,7 +405,8 @@ impl Outbox {
     fn offsets(&self, shared: &Shared) -> Result<TopicPartitionList, KafkaError> {
         let mut list = TopicPartitionList::with_capacity(self.pending.len());
         for ((source, partition), span) in &self.pending {
-            list.add_partition_offset(&shared.sources[*source].topic, *partition, Offset::Offset(span.next))?;
+            let next = span.next - i64::from(is_seeded(Fault::OffsetsEarly)) + i64::from(is_seeded(Fault::OffsetsLate));
+            list.add_partition_offset(&shared.sources[*source].topic, *partition, Offset::Offset(next))?;
         }
         Ok(list)
     }

@@ -10,6 +10,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Statistics, TopicPartitionList};
 use tracing::{info, warn};
 
+use super::fault::{Fault, is_seeded};
 use super::log_client_line;
 use super::outbox::{Outbox, Partition, Shared};
 use crate::status::WorkerStatus;
@@ -41,8 +42,8 @@ impl Assignment {
     /// Commits before the partitions go, all offsets and not just theirs; aborts where they are lost already.
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         let mut outbox = self.outbox();
-        if outbox.is_open() {
-            let is_lost = consumer.assignment_lost();
+        if outbox.is_open() && !is_seeded(Fault::RevokeIgnored) {
+            let is_lost = consumer.assignment_lost() && !is_seeded(Fault::LostCommitted);
             let committed = if is_lost { None } else { Some(outbox.commit(consumer, &self.shared)) };
             if !matches!(committed, Some(Ok(()))) {
                 if let Some(Err(error)) = committed {

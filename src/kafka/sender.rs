@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, TopicPartitionList};
 use tracing::warn;
 
+use super::fault::{Fault, is_seeded};
 use super::transaction::{self, Remedy, TransactionError};
 use super::{TRANSACTION_TIMEOUT, log_client_line};
 use crate::settings::Guarantee;
@@ -38,6 +39,10 @@ pub(super) struct Sender {
     producer: ThreadedProducer<Reports>,
     guarantee: Guarantee,
     is_open: bool,
+    /// Of [`Fault::GroupStale`]: the group's metadata of an earlier transaction.
+    stale_group: Option<ConsumerGroupMetadata>,
+    /// Of [`Fault::DeadLetterOutside`]: a producer that knows no transactions.
+    outsider: Option<ThreadedProducer<Reports>>,
 }
 
 /// Why a record was not sent.
@@ -108,7 +113,11 @@ impl Sender {
             }
         }
         producer.context().is_dirty.store(false, Ordering::Relaxed);
-        Ok(Self { producer, guarantee, is_open: false })
+        let outsider = is_seeded(Fault::DeadLetterOutside).then(|| {
+            let mut config = config.clone();
+            ThreadedProducer::from_config_and_context(config.remove("transactional.id"), Reports::default())
+        });
+        Ok(Self { producer, guarantee, is_open: false, stale_group: None, outsider: outsider.transpose()? })
     }
 
     /// Begins a transaction where none is open.
@@ -145,6 +154,13 @@ impl Sender {
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) => return Err(SendError::TooLarge),
                 _ => return Err(SendError::Failed(error.into())),
             }
+        }
+    }
+
+    /// Of [`Fault::DeadLetterOutside`]: sends without a transaction.
+    pub fn send_outside(&self, record: Outgoing<'_>) {
+        if let Some(outsider) = &self.outsider {
+            let _ = outsider.send(record);
         }
     }
 
@@ -190,14 +206,24 @@ impl Sender {
     }
 
     fn commit_transaction<C: ConsumerContext>(
-        &self,
+        &mut self,
         offsets: &TopicPartitionList,
         consumer: &BaseConsumer<C>,
     ) -> Result<(), TransactionError> {
         // Fetched for each transaction: it carries the group's generation, by which a zombie is told.
-        let group = consumer.group_metadata().ok_or(KafkaError::Global(RDKafkaErrorCode::UnknownGroup))?;
+        let fresh = || consumer.group_metadata().ok_or(KafkaError::Global(RDKafkaErrorCode::UnknownGroup));
+        let group = match self.stale_group.take() {
+            Some(stale) => stale,
+            None => fresh()?,
+        };
+        if is_seeded(Fault::OffsetsOutside) {
+            retry(|| transaction::commit(&self.producer))?;
+            return Ok(consumer.commit(offsets, CommitMode::Sync)?);
+        }
         retry(|| Ok(self.producer.send_offsets_to_transaction(offsets, &group, TRANSACTION_TIMEOUT)?))?;
-        retry(|| transaction::commit(&self.producer))
+        retry(|| transaction::commit(&self.producer))?;
+        self.stale_group = is_seeded(Fault::GroupStale).then_some(group);
+        Ok(())
     }
 
     /// Gives up what was sent since `begin`.
