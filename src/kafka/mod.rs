@@ -24,10 +24,12 @@ use crate::settings::{Delivery, Guarantee, Kafka, Settings};
 
 /// Longest life of a transaction. It exceeds a broker's fail-over (9 s by default) and stays below the session time-out,
 /// so that a stuck commit dies before its partitions can move.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
+///
+/// What a killed process leaves open holds back readers for so long, and up to 10 s more until the coordinator looks.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// At least the transaction's time-out and the 10 s that a coordinator may take to notice it.
-const SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+/// A killed process is missed by its group after so long, and its partitions move.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How often librdkafka reports what the lag is made of.
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(5);
