@@ -124,10 +124,14 @@ fn consumer(settings: &Settings) -> Result<ClientConfig> {
     config.set("isolation.level", "read_committed");
     config.set("enable.auto.commit", "false");
     config.set("enable.auto.offset.store", "false");
-    // There is no state to move, so the eager protocol costs little, and the cooperative one reads on during a rebalance,
-    // which aborts the transaction that is open then.
-    config.set("partition.assignment.strategy", "roundrobin");
-    config.set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string());
+    // With the group protocol of KIP-848 both belong to the brokers, and librdkafka refuses them.
+    let protocol = kafka.consumer_options.get("group.protocol").or(kafka.options.get("group.protocol"));
+    if protocol.is_none_or(|protocol| protocol == "classic") {
+        // There is no state to move, so the eager protocol costs little, and the cooperative one reads on during a
+        // rebalance, which aborts the transaction that is open then.
+        config.set("partition.assignment.strategy", "roundrobin");
+        config.set("session.timeout.ms", SESSION_TIMEOUT.as_millis().to_string());
+    }
     config.set("statistics.interval.ms", STATISTICS_INTERVAL.as_millis().to_string());
     // librdkafka's default would hold 64 MiB a consumer without being faster.
     config.set("queued.max.messages.kbytes", "16384");
