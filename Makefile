@@ -2,12 +2,13 @@
 FEATURES := $(shell pkg-config --exists openssl 2>/dev/null && echo --no-default-features --features ssl)
 CARGO := cargo
 VENDORS := infobip mobtexting altcraft
+SLICES := 16
 
-.PHONY: help run test check golden fuzz tools
+.PHONY: help run test check golden fuzz chaos seeded-faults recovery tools
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 run: tools ## Build, and show sample webhooks becoming envelopes on an embedded broker
 	$(CARGO) run --quiet $(FEATURES) -- demo --once
@@ -30,6 +31,19 @@ fuzz: ## Fuzz each vendor for a minute, beginning with the golden payloads
 			-exec sh -c 'for file; do cp "$$file" "'target/fuzz-corpus/$$vendor'/$$(echo $$file | tr / _)"; done' sh {} + && \
 		$(CARGO) fuzz run --sanitizer none $$vendor target/fuzz-corpus/$$vendor -- -max_total_time=60 -timeout=1 -max_len=16384 || exit 1; \
 	done
+
+chaos: tools ## Kill, pause, cut and delay for an hour or more (SLICES=16); adds a line to tests/chaos/ledger.tsv
+	$(CARGO) build --release $(FEATURES)
+	EVENT_NORMALIZER_BINARY=$(CURDIR)/target/release/event-normalizer $(CARGO) test $(FEATURES) --test chaos -- \
+		run --slices $(SLICES) --instances 3 --spare-first --ledger
+
+seeded-faults: tools ## Give the loop one fault after the other, and see that the tests of delivery find each
+	$(CARGO) build $(FEATURES) --features seeded-faults --target-dir target/seeded-faults
+	EVENT_NORMALIZER_BINARY=$(CURDIR)/target/seeded-faults/debug/event-normalizer $(CARGO) test $(FEATURES) --test chaos -- faults
+
+recovery: tools ## Measure how long the partitions of a killed instance stand still
+	$(CARGO) build --release $(FEATURES)
+	EVENT_NORMALIZER_BINARY=$(CURDIR)/target/release/event-normalizer $(CARGO) test $(FEATURES) --test chaos -- recovery
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust 1.88 or newer, see https://rustup.rs" >&2; exit 1; }
