@@ -317,7 +317,8 @@ fn read_during(
 /// What the instances and the brokers printed, beside the history.
 fn keep_logs<'n>(orders: &Orders, cluster: &Cluster, instances: impl Iterator<Item = &'n Normalizer>) {
     for (number, instance) in instances.enumerate() {
-        let _ = fs::write(orders.folder.join(format!("instance-{number}.log")), instance.log());
+        // What was never started has no log.
+        let _ = fs::copy(instance.log_file(), orders.folder.join(format!("instance-{number}.log")));
     }
     for node in 0..cluster.count() {
         let _ = fs::copy(cluster.log(node), orders.folder.join(format!("broker-{node}.log")));

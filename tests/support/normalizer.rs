@@ -181,7 +181,7 @@ impl Normalizer {
         fs::read(self.log_file()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).expect("read the log")
     }
 
-    fn log_file(&self) -> PathBuf {
+    pub fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 }
