@@ -380,12 +380,15 @@ impl Outbox {
     /// # Errors
     /// The sender can't be used any more; the records are to be read again all the same.
     pub fn abort(&mut self, shared: &Shared) -> Result<(), TransactionError> {
+        if self.is_open() {
+            shared.metrics.transactions_aborted.inc();
+        }
+        let result = if is_seeded(Fault::AbortSkipped) { Ok(()) } else { self.sender.abort() };
+        // Only now have all deliveries been reported.
         if self.sender.failure().is_some_and(is_refusal) {
             self.is_isolating = self.records <= 1;
             self.records_max = (self.records / 2).max(1);
         }
-        let result = if is_seeded(Fault::AbortSkipped) { Ok(()) } else { self.sender.abort() };
-        shared.metrics.transactions_aborted.inc();
         for (partition, span) in std::mem::take(&mut self.pending) {
             if is_seeded(Fault::RewindSkipped) {
                 continue;
