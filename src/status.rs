@@ -98,7 +98,9 @@ impl WorkerStatus {
         self.has_ended.store(true, Ordering::Relaxed);
     }
 
+    /// The group has answered. What blocked it is over, and what blocks a transaction will be told again.
     pub fn assigned(&self, partitions: &[(usize, i32)]) {
+        self.is_blocked.store(false, Ordering::Relaxed);
         let mut details = self.details();
         details.has_joined = true;
         details.assignment.extend_from_slice(partitions);

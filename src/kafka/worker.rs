@@ -328,7 +328,8 @@ impl Worker<'_> {
             }
             Err(error) => {
                 warn!(error = %error, "committed offsets can't be had, trying again");
-                self.status.failed(&error.to_string(), false);
+                let error = TransactionError::from(error);
+                self.status.failed(&error.text, error.is_authorization());
                 self.pause();
             }
         }
