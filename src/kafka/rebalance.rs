@@ -1,6 +1,7 @@
 //! What is done when partitions come and go, and when librdkafka reports its statistics. All of it runs inside `poll`, on
 //! the worker's own thread.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::client::ClientContext;
@@ -20,11 +21,26 @@ pub(super) struct Assignment {
     outbox: Mutex<Outbox>,
     shared: Arc<Shared>,
     status: Arc<WorkerStatus>,
+    /// The consumer has reported an error, so a partition that is not fetched may stay so.
+    is_suspect: AtomicBool,
+    is_stalled: AtomicBool,
 }
 
 impl Assignment {
     pub fn new(outbox: Outbox, shared: Arc<Shared>, status: Arc<WorkerStatus>) -> Self {
-        Self { outbox: Mutex::new(outbox), shared, status }
+        let (is_suspect, is_stalled) = Default::default();
+        Self { outbox: Mutex::new(outbox), shared, status, is_suspect, is_stalled }
+    }
+
+    /// Has the next statistics tell whether all partitions are fetched.
+    pub fn suspect(&self) {
+        self.is_suspect.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a partition is ours but librdkafka has given up on it: where the committed offsets of a new assignment can't
+    /// be had, it reports the error once and never asks again.
+    pub fn is_stalled(&self) -> bool {
+        self.is_stalled.load(Ordering::Relaxed)
     }
 
     /// The open transaction. Only the worker's own thread asks for it, so this never waits.
@@ -80,10 +96,14 @@ impl ClientContext for Assignment {
     /// Computes the lag from our own commits: in transactions nothing is committed through the consumer, so librdkafka's
     /// own figure stays unknown.
     fn stats(&self, statistics: Statistics) {
+        let is_suspect = self.is_suspect.swap(false, Ordering::Relaxed);
         let outbox = self.outbox();
         for (source, partition) in self.status.assignment() {
             let topic = &self.shared.sources[source].topic;
             let Some(found) = statistics.topics.get(topic).and_then(|topic| topic.partitions.get(&partition)) else { continue };
+            if is_suspect && matches!(found.fetch_state.as_str(), "none" | "stopped") {
+                self.is_stalled.store(true, Ordering::Relaxed);
+            }
             let end = if found.ls_offset >= 0 { found.ls_offset } else { found.hi_offset };
             let given = [found.app_offset, found.committed_offset, found.lo_offset];
             let next = outbox.committed.get(&(source, partition)).copied();

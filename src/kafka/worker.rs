@@ -173,6 +173,9 @@ impl Worker<'_> {
                 }
                 None => self.catch_up(consumer)?,
             }
+            if consumer.context().is_stalled() {
+                return Ok(self.give_up_consumer(consumer, "a partition is ours and never fetched"));
+            }
             if consumer.context().outbox().is_due(self.shared) {
                 self.commit(consumer)?;
             }
@@ -299,13 +302,21 @@ impl Worker<'_> {
         }
         self.status.failed(&error.to_string(), is_authorization);
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) || code == RDKafkaErrorCode::Fatal {
-            error!(error = %error, "the consumer can't be used any more, it is replaced");
-            drop(consumer.context().outbox().abort(self.shared));
-            self.pause();
-            return Ok(Some(End::Broken));
+            return Ok(Some(self.give_up_consumer(consumer, &error.to_string())));
         }
         warn!(error = %error, "the consumer reports an error");
+        // librdkafka itself gets over its own errors, such as a lost connection.
+        if code as i32 >= RDKafkaErrorCode::Unknown as i32 {
+            consumer.context().suspect();
+        }
         Ok(None)
+    }
+
+    fn give_up_consumer(&mut self, consumer: &BaseConsumer<Assignment>, reason: &str) -> End {
+        error!(reason, "the consumer is replaced");
+        drop(consumer.context().outbox().abort(self.shared));
+        self.pause();
+        End::Broken
     }
 
     /// Takes the partitions of an aborted transaction back to their committed offsets. What can't be done now is tried
