@@ -1,7 +1,7 @@
 //! The producer of one worker: sends records, and ends what was sent together with the offsets of its input.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,10 @@ use crate::settings::Guarantee;
 /// How long one call of `init_transactions` may take before it is called again.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long offsets may take to be sent. librdkafka doesn't heed the call's own time-out where it waits for a coordinator
+/// that is gone (librdkafka#5456, #5511). By then the coordinator has ended the transaction.
+const OFFSETS_TIMEOUT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(2));
+
 /// A commit or abort that took longer may have been sent twice; see [`Sender::is_dirty`].
 const SLOW_END: Duration = Duration::from_secs(2);
 
@@ -36,11 +40,13 @@ pub(super) type Outgoing<'a> = BaseRecord<'a, [u8], [u8]>;
 
 /// Sends records and commits them with the offsets of their input: in one transaction, or, at least once, one after the other.
 pub(super) struct Sender {
-    producer: ThreadedProducer<Reports>,
+    producer: Arc<ThreadedProducer<Reports>>,
     guarantee: Guarantee,
     is_open: bool,
+    /// A call into the producer does not come back, so that there can be no other.
+    is_stuck: bool,
     /// Of [`Fault::GroupStale`]: the group's metadata of an earlier transaction.
-    stale_group: Option<ConsumerGroupMetadata>,
+    stale_group: Option<Arc<ConsumerGroupMetadata>>,
     /// Of [`Fault::DeadLetterOutside`]: a producer that knows no transactions.
     outsider: Option<ThreadedProducer<Reports>>,
 }
@@ -117,7 +123,8 @@ impl Sender {
             let mut config = config.clone();
             ThreadedProducer::from_config_and_context(config.remove("transactional.id"), Reports::default())
         });
-        Ok(Self { producer, guarantee, is_open: false, stale_group: None, outsider: outsider.transpose()? })
+        let producer = Arc::new(producer);
+        Ok(Self { producer, guarantee, is_open: false, is_stuck: false, stale_group: None, outsider: outsider.transpose()? })
     }
 
     /// Begins a transaction where none is open.
@@ -211,19 +218,35 @@ impl Sender {
         consumer: &BaseConsumer<C>,
     ) -> Result<(), TransactionError> {
         // Fetched for each transaction: it carries the group's generation, by which a zombie is told.
-        let fresh = || consumer.group_metadata().ok_or(KafkaError::Global(RDKafkaErrorCode::UnknownGroup));
         let group = match self.stale_group.take() {
             Some(stale) => stale,
-            None => fresh()?,
+            None => Arc::new(consumer.group_metadata().ok_or(KafkaError::Global(RDKafkaErrorCode::UnknownGroup))?),
         };
         if is_seeded(Fault::OffsetsOutside) {
             retry(|| transaction::commit(&self.producer))?;
             return Ok(consumer.commit(offsets, CommitMode::Sync)?);
         }
-        retry(|| Ok(self.producer.send_offsets_to_transaction(offsets, &group, TRANSACTION_TIMEOUT)?))?;
-        retry(|| transaction::commit(&self.producer))?;
-        self.stale_group = is_seeded(Fault::GroupStale).then_some(group);
-        Ok(())
+        self.stale_group = is_seeded(Fault::GroupStale).then(|| Arc::clone(&group));
+        self.send_offsets(offsets.clone(), group)?;
+        retry(|| transaction::commit(&self.producer))
+    }
+
+    /// On a thread of its own, which is left behind with its producer where it gets stuck.
+    fn send_offsets(&mut self, offsets: TopicPartitionList, group: Arc<ConsumerGroupMetadata>) -> Result<(), TransactionError> {
+        let producer = Arc::clone(&self.producer);
+        let (sent, is_sent) = mpsc::channel();
+        let send = move || {
+            let result = retry(|| Ok(producer.send_offsets_to_transaction(&offsets, &group, TRANSACTION_TIMEOUT)?));
+            // Before the answer: where it comes too late, the producer is destroyed here and not by the loop.
+            drop(producer);
+            let _ = sent.send(result);
+        };
+        let thread = thread::Builder::new().name("send-offsets".to_owned()).spawn(send);
+        thread.map_err(|_| KafkaError::Global(RDKafkaErrorCode::CriticalSystemResource))?;
+        is_sent.recv_timeout(OFFSETS_TIMEOUT).unwrap_or_else(|_| {
+            self.is_stuck = true;
+            Err(TransactionError::stuck())
+        })
     }
 
     /// Gives up what was sent since `begin`.
@@ -233,6 +256,9 @@ impl Sender {
     pub fn abort(&mut self) -> Result<(), TransactionError> {
         if !std::mem::take(&mut self.is_open) || self.guarantee == Guarantee::AtLeastOnce {
             return Ok(());
+        }
+        if self.is_stuck {
+            return Err(TransactionError::stuck());
         }
         let started_at = Instant::now();
         let reports = &self.producer.context().reports;
@@ -260,7 +286,8 @@ impl Sender {
     /// Whether an end of a transaction may still be on its way and could hit the next one, since the client speaks no
     /// transaction protocol 2 (KIP-890): then a new producer, which fences the late request, takes over.
     pub fn is_dirty(&self) -> bool {
-        self.guarantee == Guarantee::ExactlyOnce && self.producer.context().is_dirty.load(Ordering::Relaxed)
+        let is_dirty = self.is_stuck || self.producer.context().is_dirty.load(Ordering::Relaxed);
+        self.guarantee == Guarantee::ExactlyOnce && is_dirty
     }
 
     fn note_slow_end(&self, started_at: Instant) {

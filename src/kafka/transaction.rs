@@ -41,6 +41,12 @@ impl TransactionError {
         }
     }
 
+    /// A call that does not come back.
+    pub fn stuck() -> Self {
+        let text = "the group's coordinator is out of the producer's reach".to_owned();
+        Self { code: RDKafkaErrorCode::OperationTimedOut, text, is_fatal: true, requires_abort: false, is_retriable: false }
+    }
+
     /// Whether another producer of the same transactional id has taken over.
     pub fn is_fenced(&self) -> bool {
         matches!(

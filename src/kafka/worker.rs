@@ -234,7 +234,8 @@ impl Worker<'_> {
         if error.is_fenced() {
             self.shared.metrics.transactions_fenced.inc();
         }
-        if error.is_authorization() {
+        // An outage, however long it takes, is no twin.
+        if error.is_authorization() || error.code == RDKafkaErrorCode::OperationTimedOut {
             return Ok(());
         }
         let now = Instant::now();
