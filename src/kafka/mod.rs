@@ -43,6 +43,7 @@ const OWN_OPTIONS: &[(&str, &str)] = &[
     ("enable.idempotence", ""),
     ("group.id", "kafka.group"),
     ("isolation.level", ""),
+    ("log.connection.close", ""),
     ("metadata.broker.list", "kafka.brokers"),
     ("request.required.acks", ""),
     ("sasl.mechanism", "kafka.security.sasl.mechanism"),
@@ -94,6 +95,8 @@ fn client(kafka: &Kafka) -> Result<ClientConfig> {
     config.set("bootstrap.servers", &kafka.brokers);
     config.set("client.id", format!("event-normalizer-{}", host_name()));
     config.set("socket.keepalive.enable", "true");
+    // A line of the log tells that a request may have broken off on its way.
+    config.set("log.connection.close", "true");
     config.set("security.protocol", kafka.security.protocol.name());
     if let Some(sasl) = &kafka.security.sasl {
         config.set("sasl.mechanism", &sasl.mechanism);
