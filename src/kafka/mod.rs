@@ -193,3 +193,6 @@ fn log_client_line(level: RDKafkaLogLevel, facility: &str, text: &str) {
         RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => debug!(facility, text, "kafka client"),
     }
 }
+
+#[cfg(test)]
+mod error_matrix;
