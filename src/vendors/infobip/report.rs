@@ -380,7 +380,7 @@ pub fn set_status<'a>(item: &Item<'a>, event: &mut Event<'a>, status: Status<'a>
         ..event::Status::new(meaning.unwrap_or(event::Meaning::UNLISTED))
     };
     let attributes = &mut event.attributes;
-    attributes.put("status.groupId", group_id.map(|Count(number)| &*bumpalo::format!(in arena, "{}", number).into_bump_str()));
+    attributes.put("status.groupId", group_id.map(|Count(number)| bumpalo::format!(in arena, "{}", number).into_bump_str()));
     attributes.put("status.action", text(action, arena));
     if let Some(Object(Failure { group_id, group_name, id, name, description, permanent })) = error {
         group.error_code = fields::printed(id, arena);
