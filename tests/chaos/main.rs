@@ -74,6 +74,9 @@ struct Run {
     /// How partitions are shared out
     #[arg(long, value_enum, default_value_t = Assignment::Roundrobin)]
     assignment: Assignment,
+    /// Only restarts, joins and leaves, to compare assignments
+    #[arg(long)]
+    moves: bool,
     /// Never end the first instance, and watch its memory
     #[arg(long)]
     spare_first: bool,
@@ -128,7 +131,7 @@ impl Run {
         for run in 0..self.runs {
             let seed = self.seed.map_or_else(|| fastrand::u64(..), |seed| seed + run as u64);
             let orders = Orders {
-                plan: Plan::SLICE.times(self.slices),
+                plan: if self.moves { Plan::MOVES } else { Plan::SLICE }.times(self.slices),
                 instances: self.instances,
                 assignment: self.assignment,
                 records_min: SLICE_RECORDS * self.slices,

@@ -78,7 +78,21 @@ impl Plan {
         slow_disks: 3,
     };
 
-    /// The slice again and again.
+    /// Only what moves partitions, and nothing that breaks: to compare how they are shared out.
+    pub const MOVES: Plan = Plan {
+        kills: 0,
+        restarts: 6,
+        zombies: 0,
+        joins: 8,
+        broker_kills: 0,
+        broker_bounces: 0,
+        cuts: 0,
+        delays: 0,
+        late_ends: 0,
+        slow_disks: 0,
+    };
+
+    /// The plan again and again.
     pub fn times(self, times: usize) -> Plan {
         Plan {
             kills: self.kills * times,

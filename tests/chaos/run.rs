@@ -77,6 +77,8 @@ pub struct Outcome {
     pub transactions: Transactions,
     /// What ended the run early, or was wrong besides.
     pub troubles: Vec<String>,
+    /// Whether the run ended before all of its load was committed.
+    pub is_cut_short: bool,
     pub late_ends: usize,
     pub seconds: u64,
     pub resources: Option<Resources>,
@@ -96,8 +98,10 @@ impl Outcome {
     pub fn findings(&self) -> Vec<(&'static str, usize)> {
         let Outcome { during, after, transactions, troubles, .. } = self;
         let both = |of: fn(&Report) -> &Vec<String>| of(during).len().max(of(after).len());
+        // What a run that ended early has not read yet is not lost.
+        let lost = if self.is_cut_short { 0 } else { both(|report| &report.lost) };
         let findings = [
-            ("lost", both(|report| &report.lost)),
+            ("lost", lost),
             ("doubled", both(|report| &report.doubled)),
             ("unexpected", both(|report| &report.unexpected)),
             ("wrong", both(|report| &report.wrong)),
@@ -166,7 +170,7 @@ pub fn run(orders: &Orders) -> Outcome {
     let mut rng = Rng::with_seed(orders.seed);
     let [for_processes, for_brokers, for_network, for_reader] = std::array::from_fn(|_| rng.fork());
 
-    let (seen_during, resources, metrics) = thread::scope(|threads| {
+    let (seen_during, resources, metrics, is_drained) = thread::scope(|threads| {
         let reader = threads.spawn(|| alarm.guard(|| read_during(&scenario, &topics, for_reader, &alarm, &all_ends, &history)));
         let feeder = threads.spawn(|| alarm.guard(|| feed_until_calm(&scenario, &feed, orders, &alarm, &is_calm)));
         let watcher =
@@ -184,10 +188,10 @@ pub fn run(orders: &Orders) -> Outcome {
         is_calm.store(true, Relaxed);
         feeder.join().expect("feed");
         history.note("run", "calm", json!({ "records": lock(&feed).len() }));
-        let metrics = drain(&field, &scenario, &mut instances);
+        let (metrics, is_drained) = drain(&field, &scenario, &mut instances);
         // What stands there now is all there will be.
         let _ = all_ends.set(ends(cluster.kafka, &topics));
-        (reader.join().expect("read during the faults"), watcher.join().expect("watch"), metrics)
+        (reader.join().expect("read during the faults"), watcher.join().expect("watch"), metrics, is_drained)
     });
 
     let eye = Eye::new(&scenario.prefix);
@@ -200,6 +204,7 @@ pub fn run(orders: &Orders) -> Outcome {
         during: expected.compare(&seen_during),
         after: expected.compare(&seen_after),
         transactions: Transactions::read(&cluster, &scenario, &seen_after),
+        is_cut_short: !is_drained,
         troubles: alarm.causes(),
         late_ends: cluster.proxies.iter().map(Proxy::late_ends_delivered).sum(),
         seconds: started_at.elapsed().as_secs(),
@@ -255,12 +260,13 @@ fn feed_until_calm(scenario: &Scenario, feed: &Mutex<Feed>, orders: &Orders, ala
     }
 }
 
-/// Waits until all is committed, and ends the instances.
-fn drain(field: &Field<'_>, scenario: &Scenario, instances: &mut [Normalizer]) -> Metrics {
+/// Waits until all is committed, and ends the instances; returns whether all was.
+fn drain(field: &Field<'_>, scenario: &Scenario, instances: &mut [Normalizer]) -> (Metrics, bool) {
     let progress = scenario.progress();
     let drained = poll(PATIENCE, || {
         start_ended(field, instances);
-        (field.alarm.is_raised() || progress.lag() == Some(0)).then_some(())
+        let is_drained = progress.lag() == Some(0);
+        (is_drained || field.alarm.is_raised()).then_some(is_drained)
     });
     if drained.is_none() {
         let lags = progress.lag_by_partition();
@@ -274,7 +280,7 @@ fn drain(field: &Field<'_>, scenario: &Scenario, instances: &mut [Normalizer]) -
         rebalances: sum("normalizer_rebalances_total"),
     };
     instances.iter_mut().for_each(|instance| end(field, instance));
-    metrics
+    (metrics, drained == Some(true))
 }
 
 /// Reads what is committed while the faults fall, from another connection now and then, until `all_ends` are reached. What

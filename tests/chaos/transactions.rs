@@ -23,6 +23,9 @@ use crate::support::scenario::Scenario;
 /// How many differences of one kind are printed.
 const SHOWN: usize = 5;
 
+/// A longer time without a commit is a pause.
+const PAUSE_MS: i64 = 500;
+
 /// Kafka's numbers for the states in which an outcome is decided.
 const PREPARE_COMMIT: i64 = 2;
 const PREPARE_ABORT: i64 = 3;
@@ -35,10 +38,37 @@ type Transaction = (i64, usize);
 pub struct Transactions {
     pub committed: usize,
     pub aborted: usize,
+    /// The group's last generation, or epoch: about so often its partitions were shared out anew.
+    pub generations: i64,
+    pub pauses: Pauses,
     /// Outputs that are not in the transaction that commits the offset of their raw record.
     pub torn: Vec<String>,
     /// Committed offsets that don't grow.
     pub offsets_wrong: Vec<String>,
+}
+
+/// Times in which the whole group committed nothing.
+#[derive(Default)]
+pub struct Pauses {
+    pub count: usize,
+    pub seconds: f64,
+    pub longest_seconds: f64,
+}
+
+impl Pauses {
+    /// From the moments of all commits, in milliseconds.
+    fn between(mut commits: Vec<i64>) -> Pauses {
+        commits.sort_unstable();
+        let gaps = commits.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > PAUSE_MS);
+        let mut pauses = Pauses::default();
+        for gap in gaps {
+            let seconds = gap as f64 / 1000.0;
+            pauses.count += 1;
+            pauses.seconds += seconds;
+            pauses.longest_seconds = pauses.longest_seconds.max(seconds);
+        }
+        pauses
+    }
 }
 
 /// What one producer's coordinator decided, in the order of time: when, and whether to commit.
@@ -74,13 +104,11 @@ impl Transactions {
         let segments = |topic: &str| segments(&data, topic);
         let decisions = decisions(&segments("__transaction_state-"));
         let mut transactions = Transactions::default();
-        for decision in decisions.values().flatten() {
-            if decision.1 {
-                transactions.committed += 1;
-            } else {
-                transactions.aborted += 1;
-            }
-        }
+        let all = decisions.values().flatten();
+        let commits: Vec<i64> = all.filter(|(_, is_commit)| *is_commit).map(|(at, _)| *at).collect();
+        transactions.committed = commits.len();
+        transactions.aborted = decisions.values().map(Vec::len).sum::<usize>() - commits.len();
+        transactions.pauses = Pauses::between(commits);
         let offsets_topic = format!("__consumer_offsets-{}", Cluster::offsets_partition(&scenario.group()));
         let commits = transactions.commits(&segments(&offsets_topic), &decisions);
         let logs = logs(&segments(&scenario.prefix), &[]);
@@ -110,6 +138,8 @@ impl Transactions {
         let mut log = Log::default();
         dump(segments, &["--offsets-decoder"], |_, line| {
             if let Some((key, value)) = decoded(line) {
+                let generation = value["data"]["generation"].as_i64().or(value["data"]["epoch"].as_i64());
+                self.generations = self.generations.max(generation.unwrap_or(0));
                 let (topic, partition) = (&key["data"]["topic"], &key["data"]["partition"]);
                 if let (Some(topic), Some(partition), Some(next)) =
                     (topic.as_str(), partition.as_i64(), value["data"]["offset"].as_i64())
@@ -157,7 +187,13 @@ impl Log {
 
 impl fmt::Display for Transactions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "transactions: {} committed, {} aborted", self.committed, self.aborted)?;
+        let Transactions { committed, aborted, generations, pauses, .. } = self;
+        writeln!(f, "transactions: {committed} committed, {aborted} aborted; {generations} generations of the group")?;
+        let Pauses { count, seconds, longest_seconds } = pauses;
+        writeln!(
+            f,
+            "no commit for more than {PAUSE_MS} ms: {count} times, {seconds:.1} s in all, {longest_seconds:.1} s at most"
+        )?;
         for (kind, found) in [("torn", &self.torn), ("offsets wrong", &self.offsets_wrong)] {
             writeln!(f, "{kind}: {}", found.len())?;
             for text in found.iter().take(SHOWN) {
