@@ -18,7 +18,7 @@ use self::trial::{Mock, Setup, Trial};
 const ACTIONS: &str = include_str!("error_matrix/actions.tsv");
 
 /// Trials mostly wait: the mock lets a new group wait for 3 seconds.
-const TRIALS_AT_ONCE: usize = 48;
+const TRIALS_AT_ONCE: usize = 32;
 
 /// A row of the table.
 struct Pair {
@@ -109,8 +109,8 @@ fn every_error_of_every_call_leads_to_the_action_of_the_table() {
     let mut differences = Vec::new();
     for (index, pair) in pairs.iter().enumerate() {
         let difference = match &found[&index] {
-            Ok(action) if action == pair.action => continue,
-            Ok(action) => format!("{action}, not {}", pair.action),
+            Ok((action, _)) if action == pair.action => continue,
+            Ok((action, log)) => format!("{action}, not {}:\n{log}", pair.action),
             Err(error) => format!("expected {}: {error:#}", pair.action),
         };
         differences.push(format!("{} {}: {difference}", pair.call.name, pair.error));
@@ -142,11 +142,11 @@ fn code(name: &str) -> Result<RDKafkaRespErr> {
 }
 
 impl Pair {
-    /// Runs the loop into the error, and says what it did about it.
-    fn run(&self) -> Result<String> {
+    /// Runs the loop into the error, and says what it did about it, with its log.
+    fn run(&self) -> Result<(String, String)> {
         // A right that is missing stays missing until it is given back; a record that is refused is refused again.
         let times = match self.action {
-            "exit-77" | "waits" => 1_000,
+            "exit-77" | "exit-78" | "waits" => 1_000,
             "set-aside" => 2,
             _ => 1,
         };
@@ -192,7 +192,7 @@ impl Pair {
         trial.until("the input was committed", is_settled)?;
         if trial.has_ended() {
             let exit = trial.exit()?.context("the worker ended though nobody asked it to")?;
-            return Ok(format!("exit-{}", exit.code()));
+            return Ok((format!("exit-{}", exit.code()), trial.log()));
         }
         // The mock says of a duplicate that it has it and hasn't, so that more records would come after a gap.
         let mock = if self.error == "DUPLICATE_SEQUENCE_NUMBER" { Mock::Pretends } else { Mock::Keeps };
@@ -217,7 +217,7 @@ impl Pair {
         // One error leads to few attempts, and one that stays is met at a growing distance.
         ensure!(trial.aborted() <= 5 && trial.rebuilds() <= 5, "{action}, but the loop spins:\n{log}");
         trial.finish(mock).with_context(|| action.to_owned())?;
-        Ok(action.to_owned())
+        Ok((action.to_owned(), log))
     }
 
     fn inject(&self, trial: &Trial, times: usize) -> Result<()> {
@@ -230,11 +230,11 @@ impl Pair {
 }
 
 /// The table as it was found: errors by calls.
-fn matrix(pairs: &[Pair], found: &BTreeMap<usize, Result<String>>) -> String {
+fn matrix(pairs: &[Pair], found: &BTreeMap<usize, Result<(String, String)>>) -> String {
     let errors: BTreeSet<_> = pairs.iter().map(|pair| pair.error).collect();
     let cell = |error: &str, call: &Call| {
         let index = pairs.iter().position(|pair| pair.error == error && std::ptr::eq(pair.call, call));
-        index.map_or("·", |index| found[&index].as_ref().map_or("failed", String::as_str))
+        index.map_or("·", |index| found[&index].as_ref().map_or("failed", |(action, _)| action.as_str()))
     };
     let first = errors.iter().map(|error| error.len()).max().unwrap_or_default();
     let mut text = format!("{:first$}", "");

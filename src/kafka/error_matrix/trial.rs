@@ -39,7 +39,7 @@ const CONSUMER_OPTIONS: &[(&str, &str)] = &[
     ("heartbeat.interval.ms", "100"),
     ("session.timeout.ms", "3000"),
     ("fetch.wait.max.ms", "50"),
-    ("socket.timeout.ms", "2000"),
+    ("socket.timeout.ms", "5000"),
     ("reconnect.backoff.ms", "20"),
     ("reconnect.backoff.max.ms", "100"),
     ("retry.backoff.ms", "20"),
@@ -48,7 +48,7 @@ const CONSUMER_OPTIONS: &[(&str, &str)] = &[
 const PRODUCER_OPTIONS: &[(&str, &str)] = &[
     ("linger.ms", "0"),
     ("transaction.timeout.ms", "10000"),
-    ("socket.timeout.ms", "1500"),
+    ("socket.timeout.ms", "5000"),
     ("reconnect.backoff.ms", "20"),
     ("reconnect.backoff.max.ms", "100"),
     ("retry.backoff.ms", "20"),
