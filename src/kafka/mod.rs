@@ -71,6 +71,13 @@ pub fn check_options(kafka: &Kafka, delivery: &Delivery) -> Result<()> {
             }
         }
     }
+    for (section, options) in [("options", &kafka.options), ("consumer_options", &kafka.consumer_options)] {
+        let is_off = options.get("statistics.interval.ms").is_some_and(|interval| interval == "0");
+        ensure!(
+            !is_off,
+            "kafka.{section}: statistics.interval.ms: expected more than 0, since they tell the lag and what is not read"
+        );
+    }
     let timeout = kafka.producer_options.get("transaction.timeout.ms").or(kafka.options.get("transaction.timeout.ms"));
     let timeout = timeout.map(|text| text.parse::<u64>()).transpose();
     let timeout =

@@ -67,6 +67,7 @@ struct Reports {
     /// The first failed delivery since the transaction began.
     failure: Mutex<Option<RDKafkaErrorCode>>,
     is_dirty: AtomicBool,
+    has_lost_coordinator: AtomicBool,
 }
 
 impl ClientContext for Reports {
@@ -74,6 +75,9 @@ impl ClientContext for Reports {
         // A request that timed out, failed or broke off may still arrive.
         if matches!(facility, "REQTMOUT" | "TXNERR" | "FAIL") {
             self.is_dirty.store(true, Ordering::Relaxed);
+        }
+        if facility == "FAIL" && text.contains("TxnCoordinator") {
+            self.has_lost_coordinator.store(true, Ordering::Relaxed);
         }
         log_client_line(level, facility, text);
     }
@@ -107,7 +111,8 @@ impl Sender {
     /// Connects, and for exactly-once ends what an earlier holder of the transactional id left open.
     ///
     /// # Errors
-    /// What librdkafka says of the settings or of `init_transactions`; time-outs are retried until `give_up` says so.
+    /// What librdkafka says of the settings or of `init_transactions`; time-outs are retried until `give_up` says so. With
+    /// the remedy `Retry` where the connection to the coordinator broke meanwhile.
     pub fn connect(config: &ClientConfig, guarantee: Guarantee, give_up: impl Fn() -> bool) -> Result<Self, TransactionError> {
         let producer = ThreadedProducer::from_config_and_context(config, Reports::default())?;
         if guarantee == Guarantee::ExactlyOnce {
@@ -117,6 +122,11 @@ impl Sender {
                 }
                 warn!(error = %error, "the transaction coordinator does not answer");
             }
+        }
+        // librdkafka is silent for 30 s about an error that a connection had just before, so what broke now could break
+        // unseen in the first commit.
+        if producer.context().has_lost_coordinator.load(Ordering::Relaxed) {
+            return Err(TransactionError::unsteady());
         }
         producer.context().is_dirty.store(false, Ordering::Relaxed);
         let outsider = is_seeded(Fault::DeadLetterOutside).then(|| {

@@ -47,6 +47,13 @@ impl TransactionError {
         Self { code: RDKafkaErrorCode::OperationTimedOut, text, is_fatal: true, requires_abort: false, is_retriable: false }
     }
 
+    /// A producer whose connection to the coordinator broke while it was started.
+    pub fn unsteady() -> Self {
+        let text = "the connection to the transaction coordinator broke at the start".to_owned();
+        let code = RDKafkaErrorCode::BrokerTransportFailure;
+        Self { code, text, is_fatal: false, requires_abort: false, is_retriable: true }
+    }
+
     /// Whether another producer of the same transactional id has taken over.
     pub fn is_fenced(&self) -> bool {
         matches!(

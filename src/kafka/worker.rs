@@ -283,11 +283,24 @@ impl Worker<'_> {
                 let error = anyhow!("{error}: the program needs Write and Describe on the transactional id {id}");
                 return Err(Stop { exit: Exit::NoPermission, error });
             }
-            self.status.failed(&error.to_string(), error.is_authorization());
-            if error.remedy() == Remedy::Replace {
-                self.count_fatal_error(&error)?;
+            if error.code == RDKafkaErrorCode::InvalidTransactionTimeout {
+                let error =
+                    anyhow!("{error}: set transaction.timeout.ms to no more than the brokers' transaction.max.timeout.ms");
+                return Err(Stop { exit: Exit::Settings, error });
             }
-            error!(error = %error, "the producer can't be started, trying again");
+            self.status.failed(&error.to_string(), error.is_authorization());
+            match error.remedy() {
+                Remedy::Retry => {
+                    warn!(error = %error, "the producer is started anew");
+                    self.shared.metrics.producer_rebuilds.inc();
+                }
+                remedy => {
+                    error!(error = %error, "the producer can't be started, trying again");
+                    if remedy == Remedy::Replace {
+                        self.count_fatal_error(&error)?;
+                    }
+                }
+            }
             self.pause();
         }
     }
