@@ -68,7 +68,7 @@ impl Plan {
     pub const SLICE: Plan = Plan {
         kills: 10,
         restarts: 4,
-        zombies: 3,
+        zombies: 5,
         joins: 3,
         broker_kills: 4,
         broker_bounces: 2,
@@ -195,7 +195,8 @@ pub fn harm_processes(
             ProcessFault::Zombie => {
                 field.history.fault("processes", PAUSED, json!({ "victim": number }));
                 victim.pause();
-                field.pause(Duration::from_millis(SESSION_TIMEOUT_MS + rng.u64(500..5_000)));
+                // Some longer than a transaction lives, and some not.
+                field.pause(Duration::from_millis(SESSION_TIMEOUT_MS + rng.u64(500..5_500)));
                 victim.resume();
             }
             ProcessFault::Join => {

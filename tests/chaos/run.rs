@@ -38,6 +38,8 @@ const BACKLOG: i64 = 10_000;
 /// So many records are written at once.
 const SLICE: usize = 2_000;
 const BACKLOG_LOOKED_AT_EVERY: Duration = Duration::from_millis(50);
+/// A zombie may wake before its transaction has timed out, or after.
+const TRANSACTION_TIMEOUT_MS: u64 = 9_000;
 /// Transactions are short, so that there are many for the faults to hit.
 const COMMIT_RECORDS: usize = 300;
 
@@ -228,6 +230,7 @@ fn prepare(scenario: &Scenario, cluster: &Cluster, orders: &Orders, name: &str) 
     let kafka = &mut settings["kafka"];
     kafka["brokers"] = json!(cluster.proxied);
     kafka["transactional_id_prefix"] = json!(name);
+    kafka["producer_options"]["transaction.timeout.ms"] = json!(TRANSACTION_TIMEOUT_MS.to_string());
     kafka["options"] = json!({ "reconnect.backoff.max.ms": "1000" });
     match orders.assignment {
         Assignment::Roundrobin => {}
