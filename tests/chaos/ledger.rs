@@ -12,11 +12,12 @@ use crate::run::{Orders, Outcome};
 const FILE: &str = "tests/chaos/ledger.tsv";
 
 /// The faults in the order of their columns.
-const FAULTS: [&str; 11] = [
+const FAULTS: [&str; 12] = [
     nemesis::KILLED,
     nemesis::RESTARTED,
     nemesis::PAUSED,
     nemesis::JOINED,
+    nemesis::FENCED,
     nemesis::GAVE_UP,
     nemesis::BROKER_KILLED,
     nemesis::BROKER_BOUNCED,

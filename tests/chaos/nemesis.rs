@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use nix::sys::signal::Signal;
+use rdkafka::producer::{BaseProducer, Producer};
 use serde_json::json;
 
 use crate::alarm::Alarm;
@@ -22,14 +23,14 @@ const SESSION_TIMEOUT_MS: u64 = 6_000;
 pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(28);
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
-/// So many records after a fault the next one may come.
-const PROGRESS_RECORDS: i64 = 1_000;
+const FENCED_WITHIN: Duration = Duration::from_secs(30);
 
 // The faults as the history and the ledger call them.
 pub const KILLED: &str = "instance killed";
 pub const RESTARTED: &str = "instance restarted";
 pub const PAUSED: &str = "instance paused";
 pub const JOINED: &str = "instance joined and left";
+pub const FENCED: &str = "instance fenced";
 pub const GAVE_UP: &str = "instance gave up";
 pub const BROKER_KILLED: &str = "broker killed";
 pub const BROKER_BOUNCED: &str = "broker bounced";
@@ -49,6 +50,8 @@ pub struct Plan {
     pub zombies: usize,
     /// One more instance joins the group, works, and leaves it.
     pub joins: usize,
+    /// A producer elsewhere takes an instance's transactional id, which fences it in the middle of its transaction.
+    pub twins: usize,
     /// `kill -9` of the broker that leads something.
     pub broker_kills: usize,
     /// SIGTERM of a broker and a new start.
@@ -66,10 +69,11 @@ pub struct Plan {
 impl Plan {
     /// What fits into the slice that every test run has.
     pub const SLICE: Plan = Plan {
-        kills: 10,
-        restarts: 4,
+        kills: 8,
+        restarts: 3,
         zombies: 5,
         joins: 3,
+        twins: 4,
         broker_kills: 4,
         broker_bounces: 2,
         cuts: 6,
@@ -84,6 +88,7 @@ impl Plan {
         restarts: 6,
         zombies: 0,
         joins: 8,
+        twins: 0,
         broker_kills: 0,
         broker_bounces: 0,
         cuts: 0,
@@ -99,6 +104,7 @@ impl Plan {
             restarts: self.restarts * times,
             zombies: self.zombies * times,
             joins: self.joins * times,
+            twins: self.twins * times,
             broker_kills: self.broker_kills * times,
             broker_bounces: self.broker_bounces * times,
             cuts: self.cuts * times,
@@ -141,6 +147,7 @@ enum ProcessFault {
     Restart,
     Zombie,
     Join,
+    Twin,
 }
 
 /// Deals faults to the instances. `guest` is the one that joins and leaves; the first instance is never ended where
@@ -161,6 +168,7 @@ pub fn harm_processes(
     deck.extend([ProcessFault::Restart].repeat(plan.restarts));
     deck.extend([ProcessFault::Zombie].repeat(plan.zombies));
     deck.extend([ProcessFault::Join].repeat(plan.joins));
+    deck.extend([ProcessFault::Twin].repeat(plan.twins));
     rng.shuffle(&mut deck);
     for fault in deck {
         wait_progress(field, instances, progress);
@@ -209,6 +217,11 @@ pub fn harm_processes(
                 end(field, guest);
                 field.history.note("processes", "left", json!({}));
             }
+            ProcessFault::Twin => {
+                let id = &field.transactional_ids[number];
+                field.history.fault("processes", FENCED, json!({ "transactional_id": id }));
+                take_transactional_id(field, id);
+            }
         }
     }
 }
@@ -221,19 +234,36 @@ pub fn end(field: &Field<'_>, instance: &mut Normalizer) {
     }
 }
 
-/// Waits until the group has committed more.
+fn take_transactional_id(field: &Field<'_>, id: &str) {
+    let mut config = field.cluster.kafka.client();
+    let twin: BaseProducer = config.set("transactional.id", id).create().expect("create a producer");
+    if poll(FENCED_WITHIN, || twin.init_transactions(FENCED_WITHIN).ok()).is_none() {
+        field.alarm.raise(format!("the transactional id {id} could not be taken within {FENCED_WITHIN:?}"));
+    }
+}
+
+/// Waits until the group has committed more of every partition in which something waits.
 fn wait_progress(field: &Field<'_>, instances: &mut [Normalizer], progress: &Progress) {
-    let mut start = None;
+    let mut behind: Option<Vec<(String, i32, i64)>> = None;
     let moved = poll(PROGRESS_WITHIN, || {
         start_ended(field, instances);
         if field.is_over() {
             return Some(());
         }
-        let committed = progress.committed()?;
-        (committed >= *start.get_or_insert(committed) + PROGRESS_RECORDS).then_some(())
+        let committed = progress.committed_by_partition()?;
+        let Some(behind) = &mut behind else {
+            let lags = progress.lag_by_partition()?;
+            let waiting = committed.into_iter().zip(lags).filter(|(_, (_, _, lag))| *lag > 0);
+            behind = Some(waiting.map(|(committed, _)| committed).collect());
+            return None;
+        };
+        for (topic, partition, now) in committed {
+            behind.retain(|(t, p, then)| (t, *p) != (&topic, partition) || *then >= now);
+        }
+        behind.is_empty().then_some(())
     });
     if moved.is_none() {
-        field.alarm.raise(format!("the group has not committed {PROGRESS_RECORDS} records within {PROGRESS_WITHIN:?}"));
+        field.alarm.raise(format!("within {PROGRESS_WITHIN:?} nothing was committed of {behind:?}"));
     }
 }
 

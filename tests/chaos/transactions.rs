@@ -43,7 +43,7 @@ pub struct Transactions {
     pub pauses: Pauses,
     /// Outputs that are not in the transaction that commits the offset of their raw record.
     pub torn: Vec<String>,
-    /// Committed offsets that don't grow.
+    /// Committed offsets that go back, or that no transaction committed.
     pub offsets_wrong: Vec<String>,
 }
 
@@ -156,11 +156,12 @@ impl Transactions {
                 Some((transaction, true)) => {
                     let commits = commits.entry(partition.clone()).or_default();
                     if let Some((last, _)) = commits.last_key_value()
-                        && *last >= next
+                        && *last > next
                     {
                         self.offsets_wrong.push(format!("{partition}: {next} committed after {last}"));
                     }
-                    commits.insert(next, transaction);
+                    // The same offset again has no record of its own.
+                    commits.entry(next).or_insert(transaction);
                 }
                 Some((_, false)) => {}
                 None => self.offsets_wrong.push(format!("{partition}: {next} committed outside of a transaction")),

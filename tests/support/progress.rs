@@ -57,7 +57,8 @@ impl Progress {
         Some(written)
     }
 
-    fn committed_by_partition(&self) -> Option<Vec<(String, i32, i64)>> {
+    /// The committed offset of every partition of the sources; 0 where there is none yet.
+    pub fn committed_by_partition(&self) -> Option<Vec<(String, i32, i64)>> {
         let mut partitions = TopicPartitionList::new();
         for (topic, count) in &self.sources {
             partitions.add_partition_range(topic, 0, count - 1);
@@ -75,6 +76,11 @@ impl Progress {
     }
 
     fn end(&self, topic: &str, partition: i32) -> Option<i64> {
-        self.consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN).ok().map(|(_, end)| end)
+        let watermarks = self.consumer.fetch_watermarks(topic, partition, ANSWER_WITHIN);
+        if watermarks.is_err() {
+            // The client would go on asking a leader that is none any more.
+            let _ = self.consumer.fetch_metadata(Some(topic), ANSWER_WITHIN);
+        }
+        watermarks.ok().map(|(_, end)| end)
     }
 }
