@@ -4,7 +4,7 @@ mod positional;
 mod samples;
 
 use anyhow::{Context, Result, ensure};
-use apache_avro::Schema;
+pub use apache_avro::Schema;
 use apache_avro::rabin::Rabin;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::run;
-use crate::avro::{self, Encoder};
+use crate::avro::{self, Encoder, Schema};
 use crate::exit::Exit;
 use crate::kafka::embedded::{Embedded, Published, Reader, Writer};
 use crate::kafka::worker::Workers;
@@ -95,7 +95,11 @@ impl Demo {
         let settings = Settings::of_yaml(&text(&broker.brokers()))?;
         logs::start(&settings.log)?;
 
-        let show = Show { reader: Reader::connect(&broker.brokers(), &outputs)?, writer: Writer::connect(&broker.brokers())? };
+        let show = Show {
+            reader: Reader::connect(&broker.brokers(), &outputs)?,
+            writer: Writer::connect(&broker.brokers())?,
+            schema: avro::schema()?,
+        };
         let metrics = Metrics::new(&settings)?;
         let workers = Workers::new(settings, metrics, Encoder::verified()?)?;
         let (done, is_done) = oneshot::channel();
@@ -131,6 +135,7 @@ What to try next:
 struct Show {
     reader: Reader,
     writer: Writer,
+    schema: Schema,
 }
 
 impl Show {
@@ -147,7 +152,7 @@ impl Show {
             let Some(published) = self.reader.next(FIRST_RECORD_WAIT)? else {
                 bail!("only {} of {wanted} items came out within {} s", outputs.len(), FIRST_RECORD_WAIT.as_secs());
             };
-            outputs.push(Output::of(&published)?);
+            outputs.push(Output::of(&published, &self.schema)?);
         }
         let mut offsets: BTreeMap<&str, i64> = BTreeMap::new();
         for sample in SAMPLES {
@@ -178,7 +183,7 @@ impl Show {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => {}
             }
             if let Some(published) = self.reader.next(STDIN_PAUSE)? {
-                println!("  → {}", Output::of(&published)?.text);
+                println!("  → {}", Output::of(&published, &self.schema)?.text);
             }
         }
     }
@@ -217,7 +222,7 @@ struct Output {
 }
 
 impl Output {
-    fn of(published: &Published) -> Result<Self> {
+    fn of(published: &Published, schema: &Schema) -> Result<Self> {
         if let Some(reason) = published.header("normalizer.dead-letter.reason") {
             let header = |name: &str| published.header(name).unwrap_or_default();
             let number = |name: &str| header(name).parse().context("a dead letter's header is no number");
@@ -229,7 +234,7 @@ impl Output {
                 text: format!("{:<20} set aside: {reason} ({detail})", published.topic),
             });
         }
-        let envelope = avro::decode_json(&avro::schema()?, &published.value)?;
+        let envelope = avro::decode_json(schema, &published.value)?;
         let text = |pointer: &str| envelope.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let number = |pointer: &str| envelope.pointer(pointer).and_then(Value::as_i64).unwrap_or_default();
         let facts = [
