@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataTopic;
 
 use crate::proxy::Proxy;
+use crate::support::jars;
 use crate::support::kafka::Kafka;
 use crate::support::node::{Node, free_ports};
 use crate::support::wait::eventually;
@@ -81,6 +82,12 @@ pub enum Role<'a> {
 impl Cluster {
     /// Starts three brokers with Kafka's own time-outs, where `settings` don't say otherwise.
     pub fn start(settings: &[(&str, &str)]) -> Result<Cluster> {
+        let missing = jars::missing();
+        ensure!(
+            missing.is_empty(),
+            "these tests start and kill three brokers of their own; install {}",
+            missing.join("\n  and ")
+        );
         let ports: Vec<[u16; 4]> = (0..NODES).map(|_| free_ports()).collect::<Result<_>>()?;
         let voters: Vec<_> =
             ports.iter().zip(1..).map(|([.., controller], id)| format!("{id}@127.0.0.1:{controller}")).collect();
