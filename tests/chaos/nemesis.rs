@@ -22,7 +22,7 @@ const SESSION_TIMEOUT_MS: u64 = 6_000;
 /// The setting `shutdown_timeout_ms`, and a little for the process to end.
 pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(28);
 const READY_WITHIN: Duration = Duration::from_secs(60);
-const PROGRESS_WITHIN: Duration = Duration::from_secs(120);
+const PROGRESS_WITHIN: Duration = Duration::from_secs(60);
 const FENCED_WITHIN: Duration = Duration::from_secs(30);
 
 // The faults as the history and the ledger call them.
@@ -69,11 +69,11 @@ pub struct Plan {
 impl Plan {
     /// What fits into the slice that every test run has.
     pub const SLICE: Plan = Plan {
-        kills: 8,
+        kills: 7,
         restarts: 3,
-        zombies: 5,
+        zombies: 4,
         joins: 3,
-        twins: 4,
+        twins: 3,
         broker_kills: 4,
         broker_bounces: 2,
         cuts: 6,

@@ -40,8 +40,9 @@ const SLICE: usize = 2_000;
 const BACKLOG_LOOKED_AT_EVERY: Duration = Duration::from_millis(50);
 /// A zombie may wake before its transaction has timed out, or after.
 const TRANSACTION_TIMEOUT_MS: u64 = 9_000;
-/// Transactions are short, so that there are many for the faults to hit.
-const COMMIT_RECORDS: usize = 300;
+/// Transactions stand open most of the time, so that the faults hit them, and a short queue keeps them small.
+const COMMIT_INTERVAL_MS: u64 = 200;
+const QUEUED_MESSAGES: usize = 400;
 
 /// How partitions are shared out among the instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -231,6 +232,7 @@ fn prepare(scenario: &Scenario, cluster: &Cluster, orders: &Orders, name: &str) 
     kafka["brokers"] = json!(cluster.proxied);
     kafka["transactional_id_prefix"] = json!(name);
     kafka["producer_options"]["transaction.timeout.ms"] = json!(TRANSACTION_TIMEOUT_MS.to_string());
+    kafka["producer_options"]["queue.buffering.max.messages"] = json!(QUEUED_MESSAGES.to_string());
     kafka["options"] = json!({ "reconnect.backoff.max.ms": "1000" });
     match orders.assignment {
         Assignment::Roundrobin => {}
@@ -240,7 +242,7 @@ fn prepare(scenario: &Scenario, cluster: &Cluster, orders: &Orders, name: &str) 
         // Its time-outs are those of the brokers.
         Assignment::Consumer => kafka["consumer_options"] = json!({ "group.protocol": "consumer" }),
     }
-    settings["delivery"]["commit_records"] = json!(COMMIT_RECORDS);
+    settings["delivery"]["commit_interval_ms"] = json!(COMMIT_INTERVAL_MS);
     // Most of the many streams stay empty in a run, and every partition costs the brokers time at a start.
     settings["topics"]["partitions"] = json!(OUTPUT_PARTITIONS);
     let mut instance = Normalizer::prepare(&settings);
