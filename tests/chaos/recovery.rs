@@ -118,8 +118,11 @@ fn settled(instances: &[Normalizer], arrivals: &Arrivals, victim: usize) -> Vec<
     })
 }
 
-/// The partitions of an instance, as its status tells.
+/// The partitions of an instance, as its status tells; none while it starts.
 fn assignment(instance: &Normalizer) -> Vec<(String, i32)> {
+    if !instance.is_ready() {
+        return Vec::new();
+    }
     let status = instance.status();
     let workers = status["workers"].as_array().cloned().unwrap_or_default();
     let partitions = workers.iter().flat_map(|worker| worker["assignment"].as_array().cloned().unwrap_or_default());

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::support::check::Seen;
+use crate::support::check::{Seen, stream_topic};
 use crate::support::jars;
 use crate::support::node::java;
 use crate::support::scenario::Scenario;
@@ -84,6 +84,19 @@ struct Log {
 }
 
 impl Log {
+    /// Notes a line about a batch.
+    fn note(&mut self, line: &str) {
+        if !line.starts_with("baseOffset:") {
+            return;
+        }
+        let (first, producer) = (field(line, "baseOffset"), field(line, "producerId"));
+        if line.contains(" isControl: true ") {
+            self.markers.insert((producer, first), field(line, "CreateTime"));
+        } else {
+            self.batches.insert(first, (field(line, "lastOffset"), producer));
+        }
+    }
+
     /// The transaction of the record at an offset; none where it was sent outside of any.
     fn transaction(&self, offset: i64, decisions: &Decisions) -> Option<(Transaction, bool)> {
         let (_, (last, producer)) = self.batches.range(..=offset).next_back()?;
@@ -111,7 +124,7 @@ impl Transactions {
         transactions.pauses = Pauses::between(commits);
         let offsets_topic = format!("__consumer_offsets-{}", Cluster::offsets_partition(&scenario.group()));
         let commits = transactions.commits(&segments(&offsets_topic), &decisions);
-        let logs = logs(&segments(&scenario.prefix), &[]);
+        let logs = logs(&segments(&stream_topic(&scenario.prefix, "")));
 
         for record in seen {
             let Some((topic, partition, offset)) = record.source() else { continue };
@@ -171,21 +184,6 @@ impl Transactions {
     }
 }
 
-impl Log {
-    /// Notes a line about a batch.
-    fn note(&mut self, line: &str) {
-        if !line.starts_with("baseOffset:") {
-            return;
-        }
-        let (first, producer) = (field(line, "baseOffset"), field(line, "producerId"));
-        if line.contains(" isControl: true ") {
-            self.markers.insert((producer, first), field(line, "CreateTime"));
-        } else {
-            self.batches.insert(first, (field(line, "lastOffset"), producer));
-        }
-    }
-}
-
 impl fmt::Display for Transactions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Transactions { committed, aborted, generations, pauses, .. } = self;
@@ -221,9 +219,9 @@ fn decisions(segments: &[PathBuf]) -> Decisions {
 }
 
 /// The batches of each partition, by `topic-partition`.
-fn logs(segments: &[PathBuf], options: &[&str]) -> HashMap<String, Log> {
+fn logs(segments: &[PathBuf]) -> HashMap<String, Log> {
     let mut logs: HashMap<String, Log> = HashMap::new();
-    dump(segments, options, |partition, line| {
+    dump(segments, &[], |partition, line| {
         if line.starts_with("baseOffset:") {
             logs.entry(partition.to_owned()).or_default().note(line);
         }
@@ -232,7 +230,7 @@ fn logs(segments: &[PathBuf], options: &[&str]) -> HashMap<String, Log> {
 }
 
 /// The files of the partitions whose names begin so, each partition's in order.
-fn segments(data: &PathBuf, prefix: &str) -> Vec<PathBuf> {
+fn segments(data: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for partition in fs::read_dir(data).expect("read the broker's data").flatten() {
         if partition.file_name().to_string_lossy().starts_with(prefix) {
