@@ -17,13 +17,11 @@ use support::check::{dead_letter_topic, stream_topic};
 use support::feed::Feed;
 use support::load::{DeadLetter, Output, Raw, Vendor, generate, own_text};
 use support::normalizer::Normalizer;
-use support::scenario::Scenario;
+use support::scenario::{SHUTDOWN_WITHIN, Scenario};
 use support::wait::eventually;
 
 /// The size of the loads that something happens to.
 const RECORDS: usize = 200_000;
-/// The setting `shutdown_timeout_ms`, and a little for the process to end.
-const SHUTDOWN_WITHIN: Duration = Duration::from_secs(28);
 const EXIT_WITHIN: Duration = Duration::from_secs(60);
 /// The client tells its statistics every five seconds.
 const LAG_WITHIN: Duration = Duration::from_secs(20);

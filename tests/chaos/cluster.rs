@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,10 +11,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataTopic;
 
 use crate::proxy::Proxy;
-use crate::support::jars;
 use crate::support::kafka::Kafka;
 use crate::support::node::{Node, free_ports};
 use crate::support::wait::eventually;
+use crate::support::{jars, lock};
 
 const NODES: usize = 3;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -29,10 +29,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("default.replication.factor", "3"),
     ("min.insync.replicas", "2"),
     ("offsets.topic.replication.factor", "3"),
-    ("offsets.topic.num.partitions", "3"),
     ("transaction.state.log.replication.factor", "3"),
     ("transaction.state.log.min.isr", "2"),
-    ("transaction.state.log.num.partitions", "3"),
     ("unclean.leader.election.enable", "false"),
     ("auto.create.topics.enable", "false"),
     // Nothing is compacted away: what became of every transaction is read from the logs afterwards.
@@ -104,6 +102,8 @@ impl Cluster {
                 format!("advertised.listeners=CLIENTS://127.0.0.1:{proxy},DIRECT://127.0.0.1:{direct}"),
                 "inter.broker.listener.name=DIRECT".to_owned(),
                 "listener.security.protocol.map=CONTROLLER:PLAINTEXT,CLIENTS:PLAINTEXT,DIRECT:PLAINTEXT".to_owned(),
+                format!("offsets.topic.num.partitions={OFFSETS_PARTITIONS}"),
+                format!("transaction.state.log.num.partitions={TRANSACTION_PARTITIONS}"),
             ];
             properties.extend(SETTINGS.iter().chain(settings).map(|(key, value)| format!("{key}={value}")));
             let mut node = Node::new(format!("127.0.0.1:{direct}"), properties)?;
@@ -195,8 +195,4 @@ impl Cluster {
 fn partition_of(id: &str, partitions: i32) -> i32 {
     let hash = id.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     hash.checked_abs().unwrap_or(0) % partitions
-}
-
-fn lock(node: &Mutex<Node>) -> MutexGuard<'_, Node> {
-    node.lock().unwrap_or_else(PoisonError::into_inner)
 }

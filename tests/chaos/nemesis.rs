@@ -15,12 +15,9 @@ use crate::history::History;
 use crate::proxy::Proxy;
 use crate::support::normalizer::Normalizer;
 use crate::support::progress::Progress;
+use crate::support::scenario::{SESSION_TIMEOUT_MS, SHUTDOWN_WITHIN};
 use crate::support::wait::poll;
 
-/// The session time-out that the instances have, in milliseconds. A longer pause makes a zombie.
-const SESSION_TIMEOUT_MS: u64 = 6_000;
-/// The setting `shutdown_timeout_ms`, and a little for the process to end.
-pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(28);
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const PROGRESS_WITHIN: Duration = Duration::from_secs(60);
 const FENCED_WITHIN: Duration = Duration::from_secs(30);
@@ -203,7 +200,7 @@ pub fn harm_processes(
             ProcessFault::Zombie => {
                 field.history.fault("processes", PAUSED, json!({ "victim": number }));
                 victim.pause();
-                // Some longer than a transaction lives, and some not.
+                // Longer than a session, which makes a zombie; some longer than a transaction lives, and some not.
                 field.pause(Duration::from_millis(SESSION_TIMEOUT_MS + rng.u64(500..5_500)));
                 victim.resume();
             }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,15 +11,15 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
+use crate::run::{PARTITIONS, SUBJECTS};
 use crate::support::check::{Eye, stream_topic};
 use crate::support::load::{Load, now_ms};
+use crate::support::lock;
 use crate::support::normalizer::Normalizer;
 use crate::support::reader::{Positions, Reader};
 use crate::support::scenario::Scenario;
 use crate::support::wait::eventually;
 
-const PARTITIONS: i32 = 6;
-const SUBJECTS: usize = 2_000;
 const RECORDS_PER_SECOND: usize = 2_000;
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 const RESUMED_WITHIN: Duration = Duration::from_secs(180);
@@ -132,8 +132,4 @@ fn assignment(instance: &Normalizer) -> Vec<(String, i32)> {
             Some((partition["topic"].as_str()?.to_owned(), number))
         })
         .collect()
-}
-
-fn lock(arrivals: &Arrivals) -> MutexGuard<'_, HashMap<(String, i32), Instant>> {
-    arrivals.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,11 +28,11 @@ use crate::support::wait::poll;
 use crate::transactions::Transactions;
 
 /// Partitions of each raw topic.
-const PARTITIONS: i32 = 6;
+pub const PARTITIONS: i32 = 6;
 /// Partitions of each output topic.
 const OUTPUT_PARTITIONS: i32 = 3;
 /// Subjects of the load.
-const SUBJECTS: usize = 2_000;
+pub const SUBJECTS: usize = 2_000;
 /// So many records wait for the instances at any time.
 const BACKLOG: i64 = 10_000;
 /// So many records are written at once.
@@ -168,14 +168,13 @@ pub fn run(orders: &Orders) -> Outcome {
         alarm: &alarm,
     };
     let watched = orders.spares_first.then(|| instances[0].process());
-    let feed = Mutex::new(scenario.feed(Vec::new()));
     let (is_calm, all_ends) = (AtomicBool::new(false), OnceLock::new());
     let mut rng = Rng::with_seed(orders.seed);
     let [for_processes, for_brokers, for_network, for_reader] = std::array::from_fn(|_| rng.fork());
 
-    let (seen_during, resources, metrics, is_drained) = thread::scope(|threads| {
+    let (feed, seen_during, resources, metrics, is_drained) = thread::scope(|threads| {
         let reader = threads.spawn(|| alarm.guard(|| read_during(&scenario, &topics, for_reader, &alarm, &all_ends, &history)));
-        let feeder = threads.spawn(|| alarm.guard(|| feed_until_calm(&scenario, &feed, orders, &alarm, &is_calm)));
+        let feeder = threads.spawn(|| alarm.guard(|| feed_until_calm(&scenario, orders, &alarm, &is_calm)));
         let watcher =
             threads.spawn(|| watched.map(|process| resources::watch(process, &|| alarm.is_raised() || is_calm.load(Relaxed))));
         thread::scope(|threads| {
@@ -189,17 +188,16 @@ pub fn run(orders: &Orders) -> Outcome {
             threads.spawn(move || alarm.guard(|| harm_network(field, plan, for_network)));
         });
         is_calm.store(true, Relaxed);
-        feeder.join().expect("feed");
-        history.note("run", "calm", json!({ "records": lock(&feed).len() }));
+        let feed = feeder.join().expect("feed");
+        history.note("run", "calm", json!({ "records": feed.len() }));
         let (metrics, is_drained) = drain(&field, &scenario, &mut instances);
         // What stands there now is all there will be.
         let _ = all_ends.set(ends(cluster.kafka, &topics));
-        (reader.join().expect("read during the faults"), watcher.join().expect("watch"), metrics, is_drained)
+        (feed, reader.join().expect("read during the faults"), watcher.join().expect("watch"), metrics, is_drained)
     });
 
     let eye = Eye::new(&scenario.prefix);
     let seen_after: Vec<Seen> = scenario.read().into_iter().map(|record| eye.see(record)).collect();
-    let feed = feed.into_inner().expect("the feed");
     let expected = Expected::of(&feed, &scenario.prefix);
     let outcome = Outcome {
         records: feed.len(),
@@ -219,10 +217,6 @@ pub fn run(orders: &Orders) -> Outcome {
         keep_logs(orders, &cluster, instances.iter().chain([&guest]));
     }
     outcome
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An instance with settings of its own, not started.
@@ -252,17 +246,18 @@ fn prepare(scenario: &Scenario, cluster: &Cluster, orders: &Orders, name: &str) 
     instance
 }
 
-/// Keeps so many records before the instances that all have work, until the faults are over.
-fn feed_until_calm(scenario: &Scenario, feed: &Mutex<Feed>, orders: &Orders, alarm: &Alarm, is_calm: &AtomicBool) {
+/// Keeps so many records before the instances that all have work, until the faults are over; returns what was written.
+fn feed_until_calm(scenario: &Scenario, orders: &Orders, alarm: &Alarm, is_calm: &AtomicBool) -> Feed {
     let mut load = Load::new(orders.seed, SUBJECTS, 0, now_ms());
     let progress = scenario.progress();
-    let mut feed = lock(feed);
+    let mut feed = scenario.feed(Vec::new());
     while !alarm.is_raised() && (!is_calm.load(Relaxed) || feed.len() < orders.records_min) {
         match progress.committed() {
             Some(committed) if feed.len() as i64 - committed < BACKLOG => feed.send_on(load.by_ref().take(SLICE)),
             _ => thread::sleep(BACKLOG_LOOKED_AT_EVERY),
         }
     }
+    feed
 }
 
 /// Waits until all is committed, and ends the instances; returns whether all was.

@@ -14,3 +14,10 @@ pub mod progress;
 pub mod reader;
 pub mod scenario;
 pub mod wait;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks; a test that failed while it held the lock hinders no other.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

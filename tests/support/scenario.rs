@@ -1,7 +1,7 @@
 //! One delivery test's own corner of Kafka: topics, group and settings of its own, and the check at the end.
 
 use std::env;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,9 +10,15 @@ use super::check::{Expected, Eye, Report, Seen, dead_letter_topic, stream_topic}
 use super::feed::{Feed, source_topic};
 use super::kafka::Kafka;
 use super::load::{Raw, Vendor, generate};
+use super::lock;
 use super::normalizer::Normalizer;
 use super::progress::Progress;
 use super::reader::{Record, read_committed};
+
+/// The session time-out that the instances have.
+pub const SESSION_TIMEOUT_MS: u64 = 6_000;
+/// The setting `shutdown_timeout_ms`, and a little for the process to end.
+pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(28);
 
 /// How long anything of a scenario may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -33,7 +39,7 @@ pub struct Scenario {
 impl Scenario {
     /// Waits for its turn and prints the seed. `partitions` is that of the raw topics, which `create_sources` makes.
     pub fn new(name: &str, partitions: i32) -> Scenario {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = lock(&TURN);
         let named = env::var("EVENT_NORMALIZER_TEST_SEED").ok();
         let seed = named.map_or_else(|| fastrand::u64(..), |seed| seed.parse().expect("a seed is a number"));
         eprintln!("{name}: EVENT_NORMALIZER_TEST_SEED={seed} makes the same load again");
@@ -84,7 +90,7 @@ impl Scenario {
                 "group": self.group(),
                 "transactional_id_prefix": format!("{}.first", self.prefix),
                 // A killed process is missed after six seconds, not after 45; its transaction is over before that.
-                "consumer_options": { "session.timeout.ms": "6000", "heartbeat.interval.ms": "500" },
+                "consumer_options": { "session.timeout.ms": SESSION_TIMEOUT_MS.to_string(), "heartbeat.interval.ms": "500" },
                 "producer_options": { "transaction.timeout.ms": "5000" },
             },
             "sources": Vendor::ALL.map(source),
