@@ -22,9 +22,10 @@ use crate::settings::Guarantee;
 /// How long one call of `init_transactions` may take before it is called again.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long offsets may take to be sent. librdkafka doesn't heed the call's own time-out where it waits for a coordinator
-/// that is gone (librdkafka#5456, #5511). By then the coordinator has ended the transaction.
-const OFFSETS_TIMEOUT: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(2));
+/// How much longer than a transaction may live its offsets may take to be sent. librdkafka doesn't heed the call's own
+/// time-out where it waits for a coordinator that is gone (librdkafka#5456, #5511). By then the coordinator has ended the
+/// transaction.
+const OFFSETS_GRACE: Duration = Duration::from_secs(2);
 
 /// A commit or abort that took longer may have been sent twice; see [`Sender::is_dirty`].
 const SLOW_END: Duration = Duration::from_secs(2);
@@ -42,6 +43,8 @@ pub(super) type Outgoing<'a> = BaseRecord<'a, [u8], [u8]>;
 pub(super) struct Sender {
     producer: Arc<ThreadedProducer<Reports>>,
     guarantee: Guarantee,
+    /// How long a transaction may live: `transaction.timeout.ms`.
+    transaction_timeout: Duration,
     is_open: bool,
     /// A call into the producer does not come back, so that there can be no other.
     is_stuck: bool,
@@ -133,8 +136,16 @@ impl Sender {
             let mut config = config.clone();
             ThreadedProducer::from_config_and_context(config.remove("transactional.id"), Reports::default())
         });
-        let producer = Arc::new(producer);
-        Ok(Self { producer, guarantee, is_open: false, is_stuck: false, stale_group: None, outsider: outsider.transpose()? })
+        let timeout = config.get("transaction.timeout.ms").and_then(|text| text.parse().ok());
+        Ok(Self {
+            producer: Arc::new(producer),
+            guarantee,
+            transaction_timeout: timeout.map_or(TRANSACTION_TIMEOUT, Duration::from_millis),
+            is_open: false,
+            is_stuck: false,
+            stale_group: None,
+            outsider: outsider.transpose()?,
+        })
     }
 
     /// Begins a transaction where none is open.
@@ -156,7 +167,7 @@ impl Sender {
 
     /// Hands a record to the client; waits where its queue is full.
     pub fn send(&self, record: Outgoing<'_>) -> Result<(), SendError> {
-        let deadline = Instant::now() + TRANSACTION_TIMEOUT;
+        let deadline = Instant::now() + self.transaction_timeout;
         let mut record = record;
         loop {
             let (error, returned) = match self.producer.send(record) {
@@ -186,7 +197,7 @@ impl Sender {
     /// # Errors
     /// A delivery failed, or none was reported within the life of a transaction.
     pub fn wait_for_reports(&self) -> Result<(), TransactionError> {
-        let deadline = Instant::now() + TRANSACTION_TIMEOUT;
+        let deadline = Instant::now() + self.transaction_timeout;
         while self.producer.in_flight_count() > 0 {
             if self.failure().is_some() || Instant::now() > deadline {
                 break;
@@ -243,17 +254,17 @@ impl Sender {
 
     /// On a thread of its own, which is left behind with its producer where it gets stuck.
     fn send_offsets(&mut self, offsets: TopicPartitionList, group: Arc<ConsumerGroupMetadata>) -> Result<(), TransactionError> {
-        let producer = Arc::clone(&self.producer);
+        let (producer, timeout) = (Arc::clone(&self.producer), self.transaction_timeout);
         let (sent, is_sent) = mpsc::channel();
         let send = move || {
-            let result = retry(|| Ok(producer.send_offsets_to_transaction(&offsets, &group, TRANSACTION_TIMEOUT)?));
+            let result = retry(|| Ok(producer.send_offsets_to_transaction(&offsets, &group, timeout)?));
             // Before the answer: where it comes too late, the producer is destroyed here and not by the loop.
             drop(producer);
             let _ = sent.send(result);
         };
         let thread = thread::Builder::new().name("send-offsets".to_owned()).spawn(send);
         thread.map_err(|_| KafkaError::Global(RDKafkaErrorCode::CriticalSystemResource))?;
-        is_sent.recv_timeout(OFFSETS_TIMEOUT).unwrap_or_else(|_| {
+        is_sent.recv_timeout(timeout + OFFSETS_GRACE).unwrap_or_else(|_| {
             self.is_stuck = true;
             Err(TransactionError::stuck())
         })

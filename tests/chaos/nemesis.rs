@@ -168,7 +168,7 @@ pub fn harm_processes(
     deck.extend([ProcessFault::Twin].repeat(plan.twins));
     rng.shuffle(&mut deck);
     for fault in deck {
-        wait_progress(field, instances, progress);
+        wait_progress(field, progress, || start_ended(field, instances));
         field.pause(Duration::from_millis(rng.u64(..1_500)));
         if field.is_over() {
             return;
@@ -210,7 +210,7 @@ pub fn harm_processes(
                 if poll(READY_WITHIN, || guest.is_ready().then_some(())).is_none() {
                     field.alarm.raise(format!("an instance that joined is not ready within {READY_WITHIN:?}"));
                 }
-                wait_progress(field, instances, progress);
+                wait_progress(field, progress, || start_ended(field, instances));
                 end(field, guest);
                 field.history.note("processes", "left", json!({}));
             }
@@ -240,10 +240,10 @@ fn take_transactional_id(field: &Field<'_>, id: &str) {
 }
 
 /// Waits until the group has committed more of every partition in which something waits.
-fn wait_progress(field: &Field<'_>, instances: &mut [Normalizer], progress: &Progress) {
+fn wait_progress(field: &Field<'_>, progress: &Progress, mut meanwhile: impl FnMut()) {
     let mut behind: Option<Vec<(String, i32, i64)>> = None;
     let moved = poll(PROGRESS_WITHIN, || {
-        start_ended(field, instances);
+        meanwhile();
         if field.is_over() {
             return Some(());
         }
@@ -274,12 +274,14 @@ pub fn start_ended(field: &Field<'_>, instances: &mut [Normalizer]) {
     }
 }
 
-/// Deals faults to the brokers, one at a time, on purpose to those that lead something.
-pub fn harm_brokers(field: &Field<'_>, plan: &Plan, mut rng: Rng) {
+/// Deals faults to the brokers, one at a time, on purpose to those that lead something. The next one waits until the group
+/// has got over the last: a cluster that has a coordinator for seconds only lets nobody work.
+pub fn harm_brokers(field: &Field<'_>, plan: &Plan, mut rng: Rng, progress: &Progress) {
     let mut deck = [(BROKER_KILLED, Signal::SIGKILL)].repeat(plan.broker_kills);
     deck.extend([(BROKER_BOUNCED, Signal::SIGTERM)].repeat(plan.broker_bounces));
     rng.shuffle(&mut deck);
     for (turn, (fault, signal)) in deck.into_iter().enumerate() {
+        wait_progress(field, progress, || ());
         field.pause(Duration::from_millis(rng.u64(1_000..6_000)));
         if field.is_over() {
             return;

@@ -178,13 +178,13 @@ pub fn run(orders: &Orders) -> Outcome {
         let watcher =
             threads.spawn(|| watched.map(|process| resources::watch(process, &|| alarm.is_raised() || is_calm.load(Relaxed))));
         thread::scope(|threads| {
-            let progress = scenario.progress();
+            let [after_process, after_broker] = [scenario.progress(), scenario.progress()];
             let (instances, guest, plan) = (&mut instances, &mut guest, &orders.plan);
             let (field, alarm, spares_first) = (&field, &alarm, orders.spares_first);
             threads.spawn(move || {
-                alarm.guard(|| harm_processes(field, plan, for_processes, instances, guest, spares_first, &progress));
+                alarm.guard(|| harm_processes(field, plan, for_processes, instances, guest, spares_first, &after_process));
             });
-            threads.spawn(move || alarm.guard(|| harm_brokers(field, plan, for_brokers)));
+            threads.spawn(move || alarm.guard(|| harm_brokers(field, plan, for_brokers, &after_broker)));
             threads.spawn(move || alarm.guard(|| harm_network(field, plan, for_network)));
         });
         is_calm.store(true, Relaxed);
