@@ -20,8 +20,8 @@ check: tools ## Check format and lints; warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 
-golden: tools ## Write the expected events of all fixtures anew; read the difference before you commit it
-	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden
+golden: tools ## Write the expected events of all fixtures and the table of groups anew; read the difference before you commit it
+	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden --test contract
 
 fuzz: ## Fuzz each vendor for a minute, beginning with the golden payloads
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }
