@@ -1,7 +1,6 @@
 //! The admin port: `/metrics`, `/healthz`, `/readyz`, `/status`. No payload, key or address is told here.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -12,37 +11,58 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::kafka::worker::Workers;
-use crate::status::{Shutdown, WorkerStatus};
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+use crate::status::{Shutdown, Startup, WorkerStatus};
 
 /// What the port tells of.
 #[derive(Debug)]
 pub struct Admin {
-    pub workers: Workers,
+    pub settings: Arc<Settings>,
+    pub metrics: Arc<Metrics>,
     pub statuses: Vec<Arc<WorkerStatus>>,
-    pub shutdown: Arc<Shutdown>,
-    /// Whether the topics were found and the workers started.
-    pub is_started: AtomicBool,
+    pub startup: Startup,
+    pub shutdown: Shutdown,
 }
 
 impl Admin {
-    fn is_ready(&self) -> bool {
-        self.is_started.load(Ordering::Relaxed)
-            && !self.shutdown.is_asked()
-            && self.statuses.iter().all(|status| status.is_ready())
+    pub fn new(settings: Settings, metrics: Metrics) -> Self {
+        let statuses = (0..settings.delivery.workers()).map(|_| Arc::default()).collect();
+        Self {
+            settings: Arc::new(settings),
+            metrics: Arc::new(metrics),
+            statuses,
+            startup: Startup::default(),
+            shutdown: Shutdown::default(),
+        }
     }
 
+    /// Why the process is not ready; `None` where it is.
+    fn unready(&self) -> Option<String> {
+        if self.shutdown.is_asked() {
+            return Some("stopping".to_owned());
+        }
+        self.startup.reason().or_else(|| {
+            let mut workers = self.statuses.iter().enumerate();
+            workers.find_map(|(number, status)| Some(format!("worker {number} {}", status.unready()?)))
+        })
+    }
+
+    /// Brokers or a registry that are down are no reason to be restarted.
     fn is_alive(&self) -> bool {
-        !self.is_started.load(Ordering::Relaxed) || self.statuses.iter().all(|status| status.is_alive())
+        self.startup.reason().is_some() || self.statuses.iter().all(|status| status.is_alive())
     }
 
     fn json(&self) -> Value {
-        let workers: Vec<_> = self.statuses.iter().map(|status| status.json(|source| self.workers.topic(source))).collect();
+        let topic = |source: usize| self.settings.sources.get(source).map(|source| source.topic.clone()).unwrap_or_default();
+        let workers: Vec<_> = self.statuses.iter().map(|status| status.json(topic)).collect();
+        let unready = self.unready();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "group": self.workers.settings().kafka.group,
-            "settings_digest": self.workers.settings().digest(),
-            "ready": self.is_ready(),
+            "group": self.settings.kafka.group,
+            "settings_digest": self.settings.digest(),
+            "ready": unready.is_none(),
+            "unready": unready,
             "stopping": self.shutdown.is_asked(),
             "workers": workers,
         })
@@ -54,7 +74,7 @@ impl Admin {
 /// # Errors
 /// The address is in use or is not ours.
 pub async fn bind(admin: &Admin) -> Result<TcpListener> {
-    let address = admin.workers.settings().admin.address;
+    let address = admin.settings.admin.address;
     TcpListener::bind(address).await.with_context(|| format!("admin.address: can't listen on {address}"))
 }
 
@@ -73,7 +93,7 @@ pub async fn serve(listener: TcpListener, admin: Arc<Admin>) -> Result<()> {
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> Response {
-    match admin.workers.metrics().text() {
+    match admin.metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -83,8 +103,11 @@ async fn healthz(State(admin): State<Arc<Admin>>) -> (StatusCode, &'static str) 
     if admin.is_alive() { (StatusCode::OK, "alive\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "a worker stands still\n") }
 }
 
-async fn readyz(State(admin): State<Arc<Admin>>) -> (StatusCode, &'static str) {
-    if admin.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+async fn readyz(State(admin): State<Arc<Admin>>) -> (StatusCode, String) {
+    match admin.unready() {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
+    }
 }
 
 async fn status(State(admin): State<Arc<Admin>>) -> Response {

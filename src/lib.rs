@@ -40,4 +40,6 @@ pub mod kafka;
 
 pub mod admin;
 
+pub mod registry;
+
 pub mod logs;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use event_normalizer::commands::{catalogue, check, demo, run, translate};
+use event_normalizer::commands::{catalogue, check, demo, run, schema, translate};
 use event_normalizer::exit::Exit;
 
 #[global_allocator]
@@ -27,8 +27,10 @@ enum Command {
     Translate(translate::Translate),
     /// Print what is understood: vendor, channel, event and format, with event type and stream
     Catalogue(catalogue::Catalogue),
-    /// Check settings, brokers and topics before a deploy
+    /// Check settings, brokers, topics and schema registry before a deploy
     Check(check::Check),
+    /// Print the envelope's schema, or check and register it at a schema registry
+    Schema(schema::Schema),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Translate(translate) => translate.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
         Command::Check(check) => check.run(),
+        Command::Schema(schema) => schema.run(),
     };
     let exit = result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,6 +1,7 @@
 //! Typed settings: a YAML file, then the environment as `NORMALIZER__KAFKA__BROKERS`. Unknown keys are errors.
 
 mod errors;
+mod registry;
 mod secret;
 mod security;
 
@@ -15,6 +16,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 
+pub use self::registry::{Credentials, SchemaRegistry, SubjectStrategy};
 pub use self::secret::Secret;
 pub use self::security::{Protocol, Sasl, Security, Tls};
 use crate::event::Stream;
@@ -33,6 +35,7 @@ pub struct Settings {
     pub topics: Topics,
     #[serde(default)]
     pub delivery: Delivery,
+    pub schema_registry: Option<SchemaRegistry>,
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
@@ -389,6 +392,9 @@ impl Settings {
         }
         if let Some(sasl) = &self.kafka.security.sasl {
             sasl.password()?;
+        }
+        if let Some(registry) = &self.schema_registry {
+            registry.validate()?;
         }
         crate::kafka::check_options(&self.kafka, &self.delivery)
     }

@@ -39,6 +39,31 @@ impl Shutdown {
     }
 }
 
+/// What the start waits for, until it is done.
+#[derive(Debug)]
+pub struct Startup(Mutex<Option<String>>);
+
+impl Default for Startup {
+    fn default() -> Self {
+        Self(Mutex::new(Some("starting".to_owned())))
+    }
+}
+
+impl Startup {
+    pub fn waits_for(&self, reason: String) {
+        *lock(&self.0) = Some(reason);
+    }
+
+    pub fn done(&self) {
+        *lock(&self.0) = None;
+    }
+
+    /// `None` once the workers run.
+    pub fn reason(&self) -> Option<String> {
+        lock(&self.0).clone()
+    }
+}
+
 /// One worker, as the admin port sees it.
 #[derive(Debug)]
 pub struct WorkerStatus {
@@ -125,7 +150,20 @@ impl WorkerStatus {
     }
 
     pub fn is_ready(&self) -> bool {
-        self.has_joined() && !self.is_blocked.load(Ordering::Relaxed) && !self.has_ended.load(Ordering::Relaxed)
+        self.unready().is_none()
+    }
+
+    /// Why the worker is not ready; `None` where it is.
+    pub fn unready(&self) -> Option<String> {
+        let details = self.details();
+        let error = || details.last_error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        if self.has_ended.load(Ordering::Relaxed) {
+            return Some("has ended".to_owned());
+        }
+        if !details.has_joined {
+            return Some(format!("has not joined the group{}", error()));
+        }
+        self.is_blocked.load(Ordering::Relaxed).then(|| format!("is blocked{}", error()))
     }
 
     /// For `/status`; `topic` names the topic of a source.

@@ -1,14 +1,15 @@
-//! `check`: settings, brokers and topics, before a deploy.
+//! `check`: settings, brokers, topics and schema registry, before a deploy.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 
+use super::schema;
 use crate::avro::Encoder;
 use crate::exit::Exit;
 use crate::kafka::topics::{self, TopicError};
-use crate::settings::{Settings, Source};
+use crate::settings::{Settings, Source, Topics};
 use crate::vendors;
 
 #[derive(Debug, Args)]
@@ -16,7 +17,7 @@ pub struct Check {
     /// Settings file
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Check the settings alone, without brokers
+    /// Check the settings alone, without brokers and registry
     #[arg(long)]
     offline: bool,
 }
@@ -44,20 +45,27 @@ impl Check {
         if self.offline {
             return Ok(Exit::Success);
         }
-        let read_only = Settings { topics: crate::settings::Topics { create: false, ..settings.topics.clone() }, ..settings };
-        match topics::ensure(&read_only) {
-            Ok(found) => {
-                println!("brokers: {} answer", read_only.kafka.brokers);
-                println!("topics: {} found", found.len());
-                Ok(Exit::Success)
-            }
-            Err(error) => {
-                eprintln!("error: {error}");
-                Ok(match error {
-                    TopicError::Unreachable(_) => Exit::Failure,
-                    TopicError::NoPermission(_) => Exit::NoPermission,
-                    TopicError::Missing(_) | TopicError::Refused(_) => Exit::Settings,
-                })
+        let brokers = look_at_brokers(&settings);
+        // Both are told, since they are often mended by different people.
+        let registry = settings.schema_registry.as_ref().map(|registry| schema::look(&settings, registry));
+        Ok(if brokers == Exit::Success { registry.unwrap_or(Exit::Success) } else { brokers })
+    }
+}
+
+fn look_at_brokers(settings: &Settings) -> Exit {
+    let read_only = Settings { topics: Topics { create: false, ..settings.topics.clone() }, ..settings.clone() };
+    match topics::ensure(&read_only) {
+        Ok(found) => {
+            println!("brokers: {} answer", settings.kafka.brokers);
+            println!("topics: {} found", found.len());
+            Exit::Success
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            match error {
+                TopicError::Unreachable(_) => Exit::Failure,
+                TopicError::NoPermission(_) => Exit::NoPermission,
+                TopicError::Missing(_) | TopicError::Refused(_) => Exit::Settings,
             }
         }
     }

@@ -13,12 +13,10 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::run;
-use crate::avro::{self, Encoder, Schema};
+use crate::avro::{self, Schema};
 use crate::exit::Exit;
 use crate::kafka::embedded::{Embedded, Published, Reader, Writer};
-use crate::kafka::worker::Workers;
 use crate::logs;
-use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::vendors;
 
@@ -100,8 +98,6 @@ impl Demo {
             writer: Writer::connect(&broker.brokers())?,
             schema: avro::schema()?,
         };
-        let metrics = Metrics::new(&settings)?;
-        let workers = Workers::new(settings, metrics, Encoder::verified()?)?;
         let (done, is_done) = oneshot::channel();
         let once = self.once;
         let shown = thread::spawn(move || {
@@ -110,7 +106,7 @@ impl Demo {
             let _ = done.send(());
             result
         });
-        let exit = run::block_on(workers, async {
+        let exit = run::block_on(settings, async {
             tokio::select! {
                 _ = is_done => {}
                 () = run::signalled() => {}

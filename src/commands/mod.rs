@@ -4,4 +4,5 @@ pub mod catalogue;
 pub mod check;
 pub mod demo;
 pub mod run;
+pub mod schema;
 pub mod translate;

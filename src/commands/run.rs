@@ -1,9 +1,9 @@
 //! `run`: the job.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::kafka::topics::{self, TopicError};
 use crate::kafka::worker::{Stop, Workers};
 use crate::logs;
 use crate::metrics::Metrics;
+use crate::registry::{self, RegistryError};
 use crate::settings::{Guarantee, Settings};
-use crate::status::{Shutdown, WorkerStatus};
 
-/// How often brokers that don't answer at the start are asked again.
+/// How often brokers and a registry that don't answer at the start are asked again.
 const START_PAUSE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
@@ -47,10 +47,7 @@ impl Run {
         if let Err(error) = logs::start(&settings.log) {
             return Ok(unusable(&error));
         }
-        let metrics = Metrics::new(&settings)?;
-        let encoder = Encoder::verified()?;
-        let workers = Workers::new(settings, metrics, encoder)?;
-        block_on(workers, signalled())
+        block_on(settings, signalled())
     }
 }
 
@@ -58,9 +55,11 @@ impl Run {
 ///
 /// # Errors
 /// A fault of the program.
-pub(super) fn block_on(workers: Workers, stop: impl Future<Output = ()>) -> Result<Exit> {
+pub(super) fn block_on(settings: Settings, stop: impl Future<Output = ()>) -> Result<Exit> {
+    let encoder = Encoder::verified()?;
+    let metrics = Metrics::new(&settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let exit = runtime.block_on(serve(workers, stop))?;
+    let exit = runtime.block_on(serve(Admin::new(settings, metrics), encoder, stop))?;
     // A client that hangs while it closes must not hold the process.
     runtime.shutdown_background();
     Ok(exit)
@@ -82,27 +81,28 @@ fn unusable(error: &anyhow::Error) -> Exit {
     Exit::Settings
 }
 
-async fn serve(workers: Workers, stop: impl Future<Output = ()>) -> Result<Exit> {
-    let mut stop = pin!(stop);
-    let shutdown = Arc::new(Shutdown::default());
-    let delivery = workers.settings().delivery.clone();
-    let statuses: Vec<_> = (0..delivery.workers()).map(|_| Arc::new(WorkerStatus::default())).collect();
-    let admin = Arc::new(Admin { workers, statuses, shutdown, is_started: AtomicBool::new(false) });
+async fn serve(admin: Admin, encoder: Encoder, stop: impl Future<Output = ()>) -> Result<Exit> {
+    let (admin, mut stop) = (Arc::new(admin), pin!(stop));
     let listener = match admin::bind(&admin).await {
         Ok(listener) => listener,
         Err(error) => return Ok(unusable(&error)),
     };
     let mut port = tokio::spawn(admin::serve(listener, Arc::clone(&admin)));
+    let delivery = &admin.settings.delivery;
     info!(version = env!("CARGO_PKG_VERSION"), workers = delivery.workers(), "started");
     if delivery.guarantee == Guarantee::AtLeastOnce {
         warn!("at-least-once gives up exactly-once: after a fault, events can be published in duplicate");
     }
 
-    tokio::select! {
-        found = find_topics(&admin.workers) => if let Some(exit) = found { return Ok(exit) },
+    let prepared = tokio::select! {
+        prepared = prepare(&admin, encoder) => prepared?,
         () = &mut stop => return Ok(Exit::Success),
-    }
-    let mut ends = start(&admin)?;
+    };
+    let workers = match prepared {
+        Ok(workers) => workers,
+        Err(exit) => return Ok(exit),
+    };
+    let mut ends = start(&admin, &workers)?;
     let exit = tokio::select! {
         end = ends.recv() => end.flatten().map_or(Exit::Success, |stop| report(&stop)),
         served = &mut port => {
@@ -136,44 +136,84 @@ fn report(stop: &Stop) -> Exit {
 }
 
 /// Starts one thread a worker. The channel tells how each ended.
-fn start(admin: &Arc<Admin>) -> Result<mpsc::UnboundedReceiver<Option<Stop>>> {
+fn start(admin: &Arc<Admin>, workers: &Workers) -> Result<mpsc::UnboundedReceiver<Option<Stop>>> {
     let (ended, ends) = mpsc::unbounded_channel();
     for (number, status) in admin.statuses.iter().enumerate() {
-        let (workers, status, shutdown, ended) =
-            (admin.workers.clone(), Arc::clone(status), Arc::clone(&admin.shutdown), ended.clone());
+        let (admin, workers, status, ended) = (Arc::clone(admin), workers.clone(), Arc::clone(status), ended.clone());
         thread::Builder::new()
             .name(format!("worker-{number}"))
             .spawn(move || {
-                let stop = workers.run(number, &status, &shutdown).err();
+                let stop = workers.run(number, &status, &admin.shutdown).err();
                 // Nobody listens any more where the process is ending.
                 let _ = ended.send(stop);
             })
             .context("a worker's thread can't be started")?;
     }
-    admin.is_started.store(true, Ordering::Relaxed);
+    admin.startup.done();
     Ok(ends)
 }
 
-/// Waits for the brokers, then for nothing: topics that are missing end the program. `None`: all is there.
-async fn find_topics(workers: &Workers) -> Option<Exit> {
-    loop {
-        let settings = workers.settings().clone();
-        let found = tokio::task::spawn_blocking(move || topics::ensure(&settings)).await;
-        match found {
-            Ok(Ok(_)) => return None,
-            Ok(Err(error @ TopicError::Unreachable(_))) => {
-                warn!(error = %error, "trying again");
-                sleep(START_PAUSE).await;
-            }
-            Ok(Err(error @ TopicError::NoPermission(_))) => {
-                eprintln!("error: {error}");
-                return Some(Exit::NoPermission);
-            }
-            Ok(Err(error)) => {
-                eprintln!("error: {error}");
-                return Some(Exit::Settings);
-            }
-            Err(_) => return Some(Exit::Internal),
+/// Waits for the brokers and the schema registry. What won't pass by itself gives the exit code of the program.
+async fn prepare(admin: &Admin, encoder: Encoder) -> Result<Result<Workers, Exit>> {
+    let settings = Arc::clone(&admin.settings);
+    let found = eventually(admin, move || match topics::ensure(&settings) {
+        Ok(_) => Step::Done(()),
+        Err(error @ TopicError::Unreachable(_)) => Step::Again(error.to_string()),
+        Err(error @ TopicError::NoPermission(_)) => Step::Never(error.to_string(), Exit::NoPermission),
+        Err(error) => Step::Never(error.to_string(), Exit::Settings),
+    });
+    if let Err(exit) = found.await {
+        return Ok(Err(exit));
+    }
+    let mut encoders = BTreeMap::new();
+    if let Some(registry) = admin.settings.schema_registry.clone() {
+        let settings = Arc::clone(&admin.settings);
+        let asked = registry.clone();
+        let ids = eventually(admin, move || match registry::ids(&settings, &asked) {
+            Ok(ids) => Step::Done(ids),
+            Err(error @ RegistryError::Unreachable(_)) => Step::Again(error.to_string()),
+            Err(error @ RegistryError::NoPermission(_)) => Step::Never(error.to_string(), Exit::NoPermission),
+            Err(error) => Step::Never(error.to_string(), Exit::Settings),
+        });
+        let ids = match ids.await {
+            Ok(ids) => ids,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        for (stream, subject) in registry::subjects(&admin.settings, &registry) {
+            let id = ids.get(&subject).context("a subject has no schema id")?;
+            encoders.insert(stream, encoder.with_schema_id(*id));
         }
+    }
+    let encoder = |stream| encoders.get(&stream).copied().unwrap_or(encoder);
+    Workers::new(Arc::clone(&admin.settings), Arc::clone(&admin.metrics), encoder).map(Ok)
+}
+
+/// What came of an attempt.
+enum Step<T> {
+    Done(T),
+    /// Why not yet.
+    Again(String),
+    Never(String, Exit),
+}
+
+/// Repeats a blocking attempt until it is done or can't be; what it waits for is told to the log and to `/readyz`.
+async fn eventually<T: Send + 'static>(
+    admin: &Admin,
+    attempt: impl Fn() -> Step<T> + Send + Clone + 'static,
+) -> Result<T, Exit> {
+    loop {
+        match tokio::task::spawn_blocking(attempt.clone()).await {
+            Ok(Step::Done(result)) => return Ok(result),
+            Ok(Step::Again(reason)) => {
+                warn!(reason, "trying again");
+                admin.startup.waits_for(reason);
+            }
+            Ok(Step::Never(reason, exit)) => {
+                eprintln!("error: {reason}");
+                return Err(exit);
+            }
+            Err(_) => return Err(Exit::Internal),
+        }
+        sleep(START_PAUSE).await;
     }
 }

@@ -3,6 +3,7 @@
 mod dead_letter;
 pub mod embedded;
 mod fault;
+mod headers;
 mod outbox;
 mod rebalance;
 mod sender;

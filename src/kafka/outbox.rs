@@ -1,6 +1,7 @@
 //! The open transaction of one worker: what was read, what was sent for it, and what to read again if it fails.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
@@ -8,18 +9,19 @@ use bumpalo::Bump;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use super::dead_letter::{self, Place};
 use super::fault::{Fault, is_seeded};
+use super::headers;
 use super::sender::{Outgoing, SendError, Sender, is_refusal};
 use super::source::Source;
 use super::tally::Tally;
 use super::transaction::TransactionError;
 use crate::avro::Encoder;
 use crate::envelope::{self, Envelope, Origin};
-use crate::event;
+use crate::event::{self, Stream};
 use crate::metrics::Metrics;
 use crate::reject::{Ignored, Reason, Reject};
 use crate::settings::{DeadLetterPayload, EnvelopePayload, Settings};
@@ -28,24 +30,30 @@ use crate::vendors::{Hints, Normalized, Outcome, Reading};
 /// What all workers share and none changes.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     pub sources: Vec<Source>,
-    pub metrics: Metrics,
-    encoder: Encoder,
+    pub metrics: Arc<Metrics>,
     reading: Reading,
-    /// Topic by stream.
-    topics: Vec<String>,
+    /// By stream.
+    targets: Vec<Target>,
+}
+
+/// Where a stream's events go, and how they are framed there.
+#[derive(Debug)]
+struct Target {
+    topic: String,
+    encoder: Encoder,
 }
 
 impl Shared {
-    pub fn new(settings: Settings, metrics: Metrics, encoder: Encoder) -> Result<Self> {
+    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, encoder: impl Fn(Stream) -> Encoder) -> Result<Self> {
+        let target = |stream| Target { topic: settings.topics.of(stream), encoder: encoder(stream) };
         Ok(Self {
             sources: Source::all(&settings)?,
             reading: settings.reading(),
-            topics: event::Stream::all().map(|stream| settings.topics.of(stream)).collect(),
+            targets: Stream::all().map(target).collect(),
             settings,
             metrics,
-            encoder,
         })
     }
 
@@ -216,14 +224,15 @@ impl Outbox {
             return Err(Failure::Stop(anyhow!("the catalogue has an event without a stream")));
         };
         let mut buffer = std::mem::take(&mut self.buffer);
-        record.shared.encoder.encode(envelope, &mut buffer);
+        let target = &record.shared.targets[stream.index()];
+        target.encoder.encode(envelope, &mut buffer);
         let outgoing = Outgoing {
-            topic: &record.shared.topics[stream.index()],
+            topic: &target.topic,
             partition: None,
             payload: Some(&buffer),
             key: Some(envelope.key().as_bytes()),
             timestamp: record.message.timestamp().to_millis(),
-            headers: trace_headers(record.message.headers()),
+            headers: headers::trace_context(record.message.headers()),
             delivery_opaque: (),
         };
         let sent = self.send(outgoing, key);
@@ -474,14 +483,4 @@ impl<'a> Record<'a> {
         let keeps_payload = self.shared.settings.envelope.payload == EnvelopePayload::Item;
         Envelope::wrap(event, origin, bytes, keeps_payload, arena)
     }
-}
-
-/// W3C trace context travels along.
-fn trace_headers(original: Option<&BorrowedHeaders>) -> Option<OwnedHeaders> {
-    let traces = original?.iter().filter(|header| matches!(header.key, "traceparent" | "tracestate"));
-    let mut copied: Option<OwnedHeaders> = None;
-    for Header { key, value } in traces {
-        copied = Some(copied.unwrap_or_else(|| OwnedHeaders::new_with_capacity(2)).insert(Header { key, value }));
-    }
-    copied
 }

@@ -20,6 +20,7 @@ use super::sender::Sender;
 use super::transaction::{Remedy, TransactionError};
 use super::{consumer, producer, transactional_id};
 use crate::avro::Encoder;
+use crate::event::Stream;
 use crate::exit::Exit;
 use crate::metrics::Metrics;
 use crate::settings::{Guarantee, Settings};
@@ -48,28 +49,15 @@ impl From<anyhow::Error> for Stop {
     }
 }
 
-/// What the workers of a process share: settings, metrics, the encoder.
+/// What the workers of a process share: settings, metrics, topics with their encoders.
 #[derive(Debug, Clone)]
 pub struct Workers(Arc<Shared>);
 
 impl Workers {
     /// # Errors
     /// The settings name an unknown vendor; reading them has refused that.
-    pub fn new(settings: Settings, metrics: Metrics, encoder: Encoder) -> Result<Self> {
+    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, encoder: impl Fn(Stream) -> Encoder) -> Result<Self> {
         Ok(Self(Arc::new(Shared::new(settings, metrics, encoder)?)))
-    }
-
-    pub fn settings(&self) -> &Settings {
-        &self.0.settings
-    }
-
-    pub fn metrics(&self) -> &Metrics {
-        &self.0.metrics
-    }
-
-    /// The topic of a source, by its position.
-    pub fn topic(&self, source: usize) -> String {
-        self.0.sources.get(source).map(|source| source.topic.clone()).unwrap_or_default()
     }
 
     /// Runs one worker until it is asked to stop. Blocks its thread.

@@ -80,6 +80,8 @@ pub(super) enum Role {
 pub(super) struct Trial {
     pub cluster: MockCluster<'static, DefaultProducerContext>,
     pub status: Arc<WorkerStatus>,
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
     workers: Workers,
     shutdown: Arc<Shutdown>,
     log: Log,
@@ -111,11 +113,14 @@ impl Trial {
             cluster.partition_leader(topic, 0, Some(1))?;
         }
         let writer = Writer::connect(&settings.kafka.brokers)?;
-        let metrics = Metrics::new(&settings)?;
+        let (metrics, encoder) = (Arc::new(Metrics::new(&settings)?), Encoder::verified()?);
+        let settings = Arc::new(settings);
         let trial = Self {
             cluster,
             status: Arc::default(),
-            workers: Workers::new(settings, metrics, Encoder::verified()?)?,
+            workers: Workers::new(Arc::clone(&settings), Arc::clone(&metrics), |_| encoder)?,
+            settings,
+            metrics,
             shutdown: Arc::default(),
             log: Log::default(),
             writer,
@@ -135,7 +140,7 @@ impl Trial {
             }
             Role::GroupCoordinator => self.cluster.coordinator(MockCoordinator::Group(GROUP.to_owned()), broker)?,
             Role::OutputLeader => {
-                for topic in self.workers.settings().stream_topics().values() {
+                for topic in self.settings.stream_topics().values() {
                     self.cluster.partition_leader(topic, 0, Some(broker))?;
                 }
             }
@@ -145,7 +150,7 @@ impl Trial {
 
     /// What requests that name an output topic are answered with.
     pub fn set_output_error(&self, error: RDKafkaRespErr) -> Result<()> {
-        for topic in self.workers.settings().stream_topics().values() {
+        for topic in self.settings.stream_topics().values() {
             self.cluster.topic_error(topic, error)?;
         }
         Ok(())
@@ -224,7 +229,7 @@ impl Trial {
     }
 
     pub fn metrics(&self) -> &Metrics {
-        self.workers.metrics()
+        &self.metrics
     }
 
     pub fn aborted(&self) -> u64 {
@@ -264,11 +269,11 @@ impl Trial {
 
     /// Reads the output from its beginning, also what is not committed.
     pub fn outputs(&self) -> Result<Outputs> {
-        Ok(Outputs(Reader::connect(&self.workers.settings().kafka.brokers, &self.output_topics())?))
+        Ok(Outputs(Reader::connect(&self.settings.kafka.brokers, &self.output_topics())?))
     }
 
     fn output_topics(&self) -> Vec<String> {
-        let settings = self.workers.settings();
+        let settings = &self.settings;
         settings.stream_topics().into_values().chain([settings.topics.dead_letters.clone()]).collect()
     }
 
