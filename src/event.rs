@@ -290,8 +290,18 @@ impl Serialize for Instant {
             return serializer.serialize_i64(self.0);
         }
         match Timestamp::from_millisecond(self.0) {
-            Ok(timestamp) => serializer.collect_str(&format_args!("{timestamp:.3}")),
+            Ok(_) => serializer.collect_str(self),
             Err(_) => serializer.serialize_i64(self.0),
+        }
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds; the bare number where a calendar ends before it.
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Timestamp::from_millisecond(self.0) {
+            Ok(timestamp) => write!(f, "{timestamp:.3}"),
+            Err(_) => write!(f, "{}", self.0),
         }
     }
 }

@@ -265,6 +265,8 @@ impl<'de> Deserialize<'de> for EnvelopePayload {
 #[serde(deny_unknown_fields, default)]
 pub struct EnvelopeSettings {
     pub payload: EnvelopePayload,
+    /// CloudEvents in binary mode: their attributes as headers.
+    pub cloud_events: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

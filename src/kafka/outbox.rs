@@ -9,7 +9,7 @@ use bumpalo::Bump;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::{BorrowedMessage, Message, OwnedHeaders};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use super::dead_letter::{self, Place};
@@ -232,7 +232,7 @@ impl Outbox {
             payload: Some(&buffer),
             key: Some(envelope.key().as_bytes()),
             timestamp: record.message.timestamp().to_millis(),
-            headers: headers::trace_context(record.message.headers()),
+            headers: record.event_headers(envelope, target.encoder.schema_id()),
             delivery_opaque: (),
         };
         let sent = self.send(outgoing, key);
@@ -482,5 +482,15 @@ impl<'a> Record<'a> {
         };
         let keeps_payload = self.shared.settings.envelope.payload == EnvelopePayload::Item;
         Envelope::wrap(event, origin, bytes, keeps_payload, arena)
+    }
+    fn event_headers(self, envelope: &Envelope<'_>, schema_id: Option<u32>) -> Option<OwnedHeaders> {
+        let traces = headers::trace_context(self.message.headers());
+        let settings = &self.shared.settings;
+        if !settings.envelope.cloud_events {
+            return traces;
+        }
+        let registry = settings.schema_registry.as_ref().and_then(|registry| registry.urls().next());
+        let schema = registry.zip(schema_id).map(|(url, id)| format!("{url}/schemas/ids/{id}"));
+        Some(headers::cloud_event(traces, envelope, schema.as_deref()))
     }
 }
