@@ -1,17 +1,17 @@
-//! The jars of Apache Kafka, from Maven Central, in a cache outside the repository.
+//! What the tests run of Java: Apache Kafka and other programs, from Maven Central, in a cache outside the repository.
 
-use std::env;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+
+use super::cache;
 
 /// The release that the tests run against; `kafka.version` in `kafka/pom.xml` says the same.
 pub const KAFKA_VERSION: &str = "4.3.1";
 
-/// The oldest Java that runs this Kafka.
+/// The oldest Java that runs this Kafka and the other programs.
 pub const JAVA_MIN: u32 = 17;
 
 /// The files of this folder that the broker is made of.
@@ -36,49 +36,29 @@ pub fn missing() -> Vec<String> {
 const INSTALL_JAVA: &str = "Debian, Ubuntu: apt-get install openjdk-17-jre-headless; macOS: brew install openjdk@17";
 const INSTALL_MAVEN: &str = "Debian, Ubuntu: apt-get install maven; macOS: brew install maven";
 
-/// The folder with the jars, filled by Maven where it isn't yet.
-///
-/// Maven writes into a temporary folder that is renamed when it is complete: a broken download is never used, and of
-/// several test processes that start at once one wins and the others use what it brought.
+/// The folder with Kafka's jars, filled by Maven where it isn't yet.
 pub fn libs() -> Result<PathBuf> {
-    let pom = fs::read(file("pom.xml"))?;
-    let parent = cache()?.join(format!("event-normalizer/kafka-{KAFKA_VERSION}-{:016x}", hash(&pom)));
-    let libs = parent.join("libs");
-    if libs.is_dir() {
-        return Ok(libs);
-    }
-    fs::create_dir_all(&parent).with_context(|| format!("create {}", parent.display()))?;
-    let download = tempfile::Builder::new().prefix("download-").tempdir_in(&parent)?;
-    let complete = download.path().join("libs");
-    let maven = Command::new("mvn")
-        .args(["-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime", "-f"])
-        .arg(file("pom.xml"))
-        .arg(format!("-DoutputDirectory={}", complete.display()))
-        .output()
-        .context("start mvn")?;
-    if !maven.status.success() {
-        let said = String::from_utf8_lossy(&maven.stdout);
-        bail!("mvn could not download Apache Kafka {KAFKA_VERSION}:\n{said}");
-    }
-    if let Err(error) = fs::rename(&complete, &libs) {
-        ensure!(libs.is_dir(), "rename {} to {}: {error}", complete.display(), libs.display());
-    }
-    Ok(libs)
+    maven(&format!("kafka-{KAFKA_VERSION}"), &file("pom.xml"), "libs", "copy-dependencies")
 }
 
-/// Tells the jars of one `pom.xml` from those of another.
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn cache() -> Result<PathBuf> {
-    let named = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    named("EVENT_NORMALIZER_TEST_CACHE")
-        .or_else(|| named("XDG_CACHE_HOME"))
-        .or_else(|| named("HOME").map(|home| home.join(".cache")))
-        .context("no folder for the jars: set EVENT_NORMALIZER_TEST_CACHE")
+/// The folder `content` with what a `pom.xml` names, in the cache under `name`.
+///
+/// `goal` is that of Maven's dependency plugin which fills it: `copy-dependencies` for jars, `unpack` for archives.
+pub fn maven(name: &str, pom: &Path, content: &str, goal: &str) -> Result<PathBuf> {
+    let key = fs::read(pom).with_context(|| format!("read {}", pom.display()))?;
+    cache::folder(name, &key, content, |folder| {
+        let maven = Command::new("mvn")
+            .args(["-B", "-q", &format!("dependency:{goal}"), "-DincludeScope=runtime", "-f"])
+            .arg(pom)
+            .arg(format!("-DoutputDirectory={}", folder.display()))
+            .output()
+            .context("start mvn")?;
+        if !maven.status.success() {
+            let said = String::from_utf8_lossy(&maven.stdout);
+            bail!("mvn could not download {name}:\n{said}");
+        }
+        Ok(())
+    })
 }
 
 /// The major version of the `java` on the path; 8 and older print it as `1.8`.

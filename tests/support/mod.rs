@@ -1,7 +1,8 @@
-//! What the delivery tests stand on: a real Kafka, a load and what must come of it, a reader, a checker, the program.
+//! What the delivery tests stand on: a real Kafka, a Schema Registry, a load and what must come of it, a reader, a checker, the program.
 #![allow(dead_code)] // Each test binary uses its part of it.
 
 pub mod bodies;
+pub mod cache;
 pub mod check;
 pub mod feed;
 pub mod jars;
@@ -12,6 +13,7 @@ pub mod node;
 pub mod normalizer;
 pub mod progress;
 pub mod reader;
+pub mod registry;
 pub mod scenario;
 pub mod wait;
 
