@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use anyhow::Result;
-use tracing::{info, warn};
+use tracing::warn;
 
 pub use self::client::Client;
 use crate::avro;
@@ -99,15 +99,12 @@ pub fn ids(settings: &Settings, registry: &SchemaRegistry) -> Result<Ids, Regist
             }
             Ok(ids)
         }
-        Err(error @ RegistryError::Unreachable(_)) => match cache::read(file, registry, &subjects) {
+        Err(RegistryError::Unreachable(reason)) => match cache::read(file, registry, &subjects) {
             Ok(ids) => {
-                warn!(error = %error, "the schema's ids are those of schema_registry.cache_file");
+                warn!(reason, "the schema's ids are those of schema_registry.cache_file");
                 Ok(ids)
             }
-            Err(reason) => {
-                info!(reason = format!("{reason:#}"), "schema_registry.cache_file can't be used");
-                Err(error)
-            }
+            Err(error) => Err(RegistryError::Unreachable(format!("{reason}; schema_registry.cache_file: {error:#}"))),
         },
         Err(error) => Err(error),
     }

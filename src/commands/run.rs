@@ -25,7 +25,7 @@ use crate::registry::{self, RegistryError};
 use crate::settings::{Guarantee, Settings};
 
 /// How often brokers and a registry that don't answer at the start are asked again.
-const START_PAUSE: Duration = Duration::from_secs(2);
+const START_PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub struct Run {

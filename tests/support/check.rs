@@ -56,6 +56,11 @@ impl Eye {
         Eye { decoder: Decoder::new(), dead_letter_topic: dead_letter_topic(prefix) }
     }
 
+    /// Where events are framed with a registry's id.
+    pub fn with_schema_id(prefix: &str, id: u32) -> Eye {
+        Eye { decoder: Decoder::with_schema_id(id), dead_letter_topic: dead_letter_topic(prefix) }
+    }
+
     pub fn see(&self, record: Record) -> Seen {
         let content = if record.topic == self.dead_letter_topic { letter(&record) } else { self.event(&record) };
         let Record { topic, partition, offset, key, timestamp, .. } = record;

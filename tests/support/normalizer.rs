@@ -1,10 +1,11 @@
 //! Runs the program as an operator does: a settings file, signals, the admin port, the log.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -57,10 +58,8 @@ impl Normalizer {
     pub fn start_again(&mut self) {
         assert!(self.running.is_none(), "the normalizer runs already");
         let log = File::options().create(true).append(true).open(self.log_file()).expect("open the log");
-        // Another build of the program, for example an optimized one.
-        let program = env::var_os("EVENT_NORMALIZER_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_event-normalizer").into());
-        let mut command = Command::new(program);
-        command.args(["run", "--settings"]).arg(self.folder.path().join("settings.yaml"));
+        let mut command = Command::new(program());
+        command.args(["run", "--settings"]).arg(self.settings_file());
         // Settings in the environment of the tests would change what is tested.
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NORMALIZER__")) {
             command.env_remove(name);
@@ -75,6 +74,18 @@ impl Normalizer {
             .expect("start the normalizer");
         let leash = Leash::on_process(process.id(), &self.folder.path().to_string_lossy());
         self.running = Some((process, leash));
+    }
+
+    /// The file with its settings.
+    pub fn settings_file(&self) -> PathBuf {
+        self.folder.path().join("settings.yaml")
+    }
+
+    /// Runs another command of the program on the same settings, as `["schema", "check"]`, to its end.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program());
+        command.args(arguments).arg("--settings").arg(self.settings_file()).stdin(Stdio::null());
+        command.output().expect("run a command of the normalizer")
     }
 
     /// Ends the program as a crash does.
@@ -138,6 +149,11 @@ impl Normalizer {
         get(&self.ready_url()).is_some()
     }
 
+    /// What `/readyz` says, ready or not; none where nobody answers yet.
+    pub fn readiness(&self) -> Option<String> {
+        agent().get(self.ready_url()).call().ok()?.body_mut().read_to_string().ok()
+    }
+
     fn ready_url(&self) -> String {
         format!("http://{}/readyz", self.admin)
     }
@@ -198,9 +214,18 @@ impl Drop for Normalizer {
     }
 }
 
+/// Another build of the program where one is named, for example an optimized one.
+fn program() -> OsString {
+    env::var_os("EVENT_NORMALIZER_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_event-normalizer").into())
+}
+
 fn get(url: &str) -> Option<String> {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).build().into();
-    agent.get(url).call().ok()?.body_mut().read_to_string().ok()
+    let mut answer = agent().get(url).call().ok().filter(|answer| answer.status() == 200)?;
+    answer.body_mut().read_to_string().ok()
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).http_status_as_error(false).build().into()
 }
 
 fn free_port() -> u16 {

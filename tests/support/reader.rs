@@ -195,6 +195,15 @@ impl Decoder {
         // Two marker bytes, then the CRC-64-AVRO of the schema's canonical form, little-endian.
         let mut prefix = vec![0xC3, 0x01];
         prefix.extend(ENVELOPE_SCHEMA.fingerprint::<Rabin>().bytes);
+        Decoder::of(prefix)
+    }
+
+    /// Of values in Confluent's wire format: a zero and the registry's id, big-endian.
+    pub fn with_schema_id(id: u32) -> Decoder {
+        Decoder::of([&[0][..], &id.to_be_bytes()].concat())
+    }
+
+    fn of(prefix: Vec<u8>) -> Decoder {
         let reader = GenericDatumReader::builder(&ENVELOPE_SCHEMA).build().expect("a reader of envelopes");
         Decoder { prefix, reader }
     }

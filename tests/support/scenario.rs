@@ -151,7 +151,11 @@ impl Scenario {
 
     /// Compares what came out with what the load says, once the normalizer is done, and prints the figures.
     pub fn check(&self, feed: &Feed) -> Report {
-        let eye = Eye::new(&self.prefix);
+        self.check_with(feed, &Eye::new(&self.prefix))
+    }
+
+    /// As `check`, where events are framed otherwise.
+    pub fn check_with(&self, feed: &Feed, eye: &Eye) -> Report {
         let seen: Vec<Seen> = self.read().into_iter().map(|record| eye.see(record)).collect();
         let report = Expected::of(feed, &self.prefix).compare(&seen);
         eprintln!("{report}");
