@@ -15,6 +15,7 @@ use event_normalizer::settings::{SchemaRegistry, Settings};
 use serde_json::{Value, json};
 
 use fake::{Answer, Fake};
+use support::certificates::Authority;
 use support::check::{Eye, stream_topic};
 use support::normalizer::Normalizer;
 use support::registry::Registry;
@@ -169,6 +170,23 @@ fn settings_that_do_not_fit_together_name_their_cure() {
             format!("kafka: {{brokers: 'b:1'}}\nsources: [{{topic: raw, vendor: altcraft}}]\nschema_registry: {{{registry}}}");
         let error = Settings::of_yaml(&text).expect_err("an error");
         assert_eq!(format!("{error:#}"), expected);
+    }
+}
+
+#[test]
+fn a_registry_behind_tls_is_trusted_by_its_authority_alone() {
+    let authority = Authority::new().expect("an authority");
+    let registry = Registry::start_with_tls(&authority).unwrap_or_else(|error| panic!("{error:#}"));
+    let url = registry.url();
+    assert!(url.starts_with("https://"), "{url}");
+    let trusting = format!("url: '{url}', register: true, ca_file: '{}'", authority.certificate().display());
+    let found = ids(&trusting).expect("ids");
+    assert_eq!(registry.subjects().expect("subjects").len(), found.len());
+    let other = Authority::new().expect("another authority");
+    let distrusting = format!("url: '{url}', ca_file: '{}'", other.certificate().display());
+    for registry in [distrusting, format!("url: '{url}'")] {
+        let error = ids(&registry).expect_err("no trust");
+        assert!(matches!(error, RegistryError::Unreachable(_)) && error.to_string().contains("certificate"), "{error}");
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod bodies;
 pub mod cache;
+pub mod certificates;
 pub mod check;
 pub mod feed;
 pub mod jars;

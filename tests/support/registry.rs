@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
+use super::certificates::{Authority, Issued};
 use super::jars;
 use super::kafka::tail;
 use super::leash::Leash;
@@ -38,12 +40,23 @@ pub struct Registry {
     management_port: u16,
     program: PathBuf,
     folder: PathBuf,
+    /// Speaks TLS, with this certificate of this authority.
+    tls: Option<(Issued, PathBuf)>,
     running: Option<(Child, Leash)>,
 }
 
 impl Registry {
     /// Starts a registry on free ports of this machine and waits until it answers.
     pub fn start() -> Result<Registry> {
+        Registry::start_as(None)
+    }
+
+    /// As `start`, with TLS only.
+    pub fn start_with_tls(authority: &Authority) -> Result<Registry> {
+        Registry::start_as(Some((authority.issue("registry")?, authority.certificate())))
+    }
+
+    fn start_as(tls: Option<(Issued, PathBuf)>) -> Result<Registry> {
         let missing = jars::missing();
         if !missing.is_empty() {
             bail!("these tests need a Schema Registry, and none can be started. Install:\n- {}", missing.join("\n  and "));
@@ -53,14 +66,15 @@ impl Registry {
         let [port, management_port] = free_ports()?;
         // Not removed when dropped: a static never is. The leash removes it.
         let folder = tempfile::Builder::new().prefix("event-normalizer-registry-").tempdir()?.keep();
-        let mut registry = Registry { port, management_port, program, folder, running: None };
+        let mut registry = Registry { port, management_port, program, folder, tls, running: None };
         registry.start_again()?;
         Ok(registry)
     }
 
     /// What clients are told: the base of Confluent's API.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}/apis/ccompat/v7", self.port)
     }
 
     /// Kills the process. What it knew is gone.
@@ -75,11 +89,21 @@ impl Registry {
     pub fn start_again(&mut self) -> Result<()> {
         ensure!(self.running.is_none(), "the registry runs already");
         let log = File::options().create(true).append(true).open(self.log())?;
-        let process = Command::new("java")
+        let mut java = Command::new("java");
+        let port = match &self.tls {
+            None => "quarkus.http.port",
+            Some((issued, _)) => {
+                java.arg("-Dquarkus.http.insecure-requests=disabled")
+                    .arg(format!("-Dquarkus.http.ssl.certificate.files={}", issued.certificate.display()))
+                    .arg(format!("-Dquarkus.http.ssl.certificate.key-files={}", issued.key.display()));
+                "quarkus.http.ssl-port"
+            }
+        };
+        let process = java
             .args(["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"])
             .arg(format!("-Djava.io.tmpdir={}", self.folder.display()))
             .args(["-Dquarkus.http.host=127.0.0.1", "-Dquarkus.management.host=127.0.0.1"])
-            .arg(format!("-Dquarkus.http.port={}", self.port))
+            .arg(format!("-D{port}={}", self.port))
             .arg(format!("-Dquarkus.management.port={}", self.management_port))
             .arg("-jar")
             .arg(self.program.join(format!("apicurio-registry-app-{REGISTRY_VERSION}-runner.jar")))
@@ -96,9 +120,8 @@ impl Registry {
     }
 
     fn wait_ready(&mut self) -> Result<()> {
-        let url = format!("{}/subjects", self.url());
+        let (url, agent) = (format!("{}/subjects", self.url()), self.agent(PROBE_WITHIN)?);
         let (process, _) = self.running.as_mut().context("the registry is stopped")?;
-        let agent = agent(PROBE_WITHIN);
         let mut said = String::from("nothing");
         let ready = poll(READY_WITHIN, || {
             match process.try_wait() {
@@ -150,7 +173,7 @@ impl Registry {
             .method(method)
             .uri(format!("{}{path}", self.url()))
             .header("content-type", "application/vnd.schemaregistry.v1+json");
-        let agent = agent(ANSWER_WITHIN);
+        let agent = self.agent(ANSWER_WITHIN)?;
         let answer = match body {
             Some(body) => agent.run(request.body(body)?),
             None => agent.run(request.body(())?),
@@ -160,6 +183,14 @@ impl Registry {
         let text = answer.body_mut().read_to_string().with_context(|| format!("{method} {path}"))?;
         ensure!(status.is_success(), "{method} {path}: status {}: {text}", status.as_u16());
         serde_json::from_str(&text).with_context(|| format!("{method} {path}: expected JSON, not {text}"))
+    }
+
+    fn agent(&self, within: Duration) -> Result<ureq::Agent> {
+        let config = ureq::Agent::config_builder().timeout_global(Some(within)).http_status_as_error(false);
+        let Some((_, authority)) = &self.tls else { return Ok(config.build().into()) };
+        let authority = Certificate::from_pem(&fs::read(authority)?)?;
+        let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::new_with_certs(&[authority]));
+        Ok(config.tls_config(tls.build()).build().into())
     }
 
     /// What the process printed.
@@ -175,10 +206,6 @@ impl Drop for Registry {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-fn agent(within: Duration) -> ureq::Agent {
-    ureq::Agent::config_builder().timeout_global(Some(within)).http_status_as_error(false).build().into()
 }
 
 /// A subject as a part of a path: everything but letters, digits, `-`, `_` and `.` is written as `%XX`.
