@@ -192,9 +192,11 @@ static ENVELOPE_SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
 
 impl Decoder {
     pub fn new() -> Decoder {
-        // Two marker bytes, then the CRC-64-AVRO of the schema's canonical form, little-endian.
+        // Two marker bytes, then the CRC-64-AVRO of the schema's canonical form, little-endian. Where a logical type was
+        // taken away, only the form of the form is canonical (apache/avro-rs#61).
+        let canonical = Schema::parse_str(&ENVELOPE_SCHEMA.canonical_form()).expect("a canonical schema");
         let mut prefix = vec![0xC3, 0x01];
-        prefix.extend(ENVELOPE_SCHEMA.fingerprint::<Rabin>().bytes);
+        prefix.extend(canonical.fingerprint::<Rabin>().bytes);
         Decoder::of(prefix)
     }
 
