@@ -105,6 +105,9 @@ impl Registry {
             .args(["-Dquarkus.http.host=127.0.0.1", "-Dquarkus.management.host=127.0.0.1"])
             .arg(format!("-D{port}={}", self.port))
             .arg(format!("-Dquarkus.management.port={}", self.management_port))
+            // Twenty connections to its database in memory, each within five seconds: too much for a busy machine.
+            .args(["-Dapicurio.datasource.jdbc.initial-size=1", "-Dapicurio.datasource.jdbc.min-size=1"])
+            .arg(format!("-Dquarkus.datasource.h2.jdbc.acquisition-timeout={}s", READY_WITHIN.as_secs()))
             .arg("-jar")
             .arg(self.program.join(format!("apicurio-registry-app-{REGISTRY_VERSION}-runner.jar")))
             .current_dir(&self.folder)
