@@ -4,8 +4,14 @@ use std::env;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, ensure};
+
+use super::lock;
+
+/// One thread downloads at a time: the next may want the same, and Maven doesn't like company.
+static DOWNLOAD: Mutex<()> = Mutex::new(());
 
 /// The folder `content` of the place `name` in the cache; `fill` makes it where it isn't there yet.
 ///
@@ -15,6 +21,7 @@ use anyhow::{Context, Result, ensure};
 pub fn folder(name: &str, key: &[u8], content: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let place = root()?.join(format!("event-normalizer/{name}-{:016x}", hash(key)));
     let folder = place.join(content);
+    let _turn = lock(&DOWNLOAD);
     if folder.is_dir() {
         return Ok(folder);
     }

@@ -1,0 +1,156 @@
+//! The golden payloads on their way through the real program, and where readers find what came of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use serde_json::json;
+
+use super::corpus::{Corpus, Source};
+use super::support::kafka::Kafka;
+use super::support::normalizer::Normalizer;
+use super::support::progress::Progress;
+use super::support::reader::{Record, read_committed};
+use super::support::registry::Registry;
+use super::support::scenario::{PATIENCE, SHUTDOWN_WITHIN};
+
+/// Of the topics with envelopes.
+const PARTITIONS: i32 = 2;
+
+/// How the values stand in Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    SingleObject,
+    Confluent,
+}
+
+impl Framing {
+    /// As the readers' arguments say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Framing::SingleObject => "single-object",
+            Framing::Confluent => "confluent",
+        }
+    }
+}
+
+/// Kafka and the registry with all envelopes in both framings. Dropping it deletes the topics.
+pub struct Stage {
+    pub corpus: Corpus,
+    pub registry: Registry,
+    pub kafka: &'static Kafka,
+    /// Begins the name of every topic, the groups and the transactional ids.
+    prefix: String,
+}
+
+impl Stage {
+    pub fn set() -> Result<Stage> {
+        let prefix = format!("readers-{:08x}", fastrand::u32(..));
+        let corpus = Corpus::read(&prefix)?;
+        let stage = Stage { corpus, registry: Registry::start()?, kafka: Kafka::shared(), prefix };
+        for source in &stage.corpus.sources {
+            feed(stage.kafka, source)?;
+        }
+        stage.normalize(Framing::SingleObject);
+        stage.reframe()?;
+        Ok(stage)
+    }
+
+    /// The topics with envelopes.
+    pub fn topics(&self, framing: Framing) -> Vec<String> {
+        let topics = self.kafka.topics(&self.topic(framing, ""));
+        topics.into_iter().map(|(topic, _)| topic).collect()
+    }
+
+    /// All envelopes as they stand in Kafka.
+    pub fn records(&self, framing: Framing) -> Vec<Record> {
+        let topics = self.kafka.topics(&self.topic(framing, ""));
+        read_committed(self.kafka, &topics, PATIENCE)
+    }
+
+    fn topic(&self, framing: Framing, stream: &str) -> String {
+        format!("{}.{}.{stream}", self.prefix, framing.name())
+    }
+
+    /// Runs the program, exactly once, until it has nothing left to do.
+    fn normalize(&self, framing: Framing) {
+        let group = format!("{}.{}", self.prefix, framing.name());
+        let settings = json!({
+            "kafka": { "brokers": self.kafka.brokers(), "group": &group, "transactional_id_prefix": &group },
+            "sources": self.corpus.sources.iter().map(|source| &source.settings).collect::<Vec<_>>(),
+            "topics": {
+                "template": self.topic(framing, "{stream}"),
+                "dead_letters": format!("{group}-dead-letters"),
+                "create": true,
+                "partitions": PARTITIONS,
+                "replication": self.kafka.replication(),
+            },
+            "delivery": { "guarantee": "exactly-once", "workers": 2 },
+        });
+        let sources = self.corpus.sources.iter().map(|source| (source.topic.clone(), 1)).collect();
+        let progress = Progress::new(self.kafka, &group, sources);
+        let mut normalizer = Normalizer::start(&settings);
+        normalizer
+            .until(PATIENCE, "the group's offsets are at the ends of the sources", || progress.lag().filter(|lag| *lag == 0));
+        assert_eq!(normalizer.terminate(SHUTDOWN_WITHIN), Some(0), "the normalizer's exit code");
+    }
+
+    /// A STAND-IN, until the program frames with a registry: writes what it published once more, in Confluent's frame.
+    ///
+    /// To be replaced by `normalize(Framing::Confluent)` with the setting `schema_registry: {url, register: true}`.
+    fn reframe(&self) -> Result<()> {
+        const SINGLE_OBJECT_HEADER: usize = 10;
+        let schema = std::fs::read_to_string(schema())?;
+        let producer: BaseProducer = self.kafka.client().create()?;
+        let mut ids = BTreeMap::new();
+        for record in self.records(Framing::SingleObject) {
+            let stream = record.topic.strip_prefix(&self.topic(Framing::SingleObject, "")).context("a topic of ours")?;
+            let topic = self.topic(Framing::Confluent, stream);
+            if !ids.contains_key(&topic) {
+                self.kafka.create_topic(&topic, PARTITIONS, &[]);
+                ids.insert(topic.clone(), self.registry.register(&format!("{topic}-value"), &schema)?);
+            }
+            let datum = record.value.as_deref().and_then(|value| value.get(SINGLE_OBJECT_HEADER..)).context("a value")?;
+            let value = [&[0], ids[&topic].to_be_bytes().as_slice(), datum].concat();
+            let framed = BaseRecord::<[u8], [u8]>::to(&topic).payload(&value);
+            producer.send(framed).map_err(|(error, _)| error)?;
+        }
+        producer.flush(PATIENCE)?;
+        Ok(())
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.kafka.delete_topics(&self.prefix);
+    }
+}
+
+/// The schema that readers are given.
+pub fn schema() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/envelope.avsc")
+}
+
+/// Writes the raw records of a source: the first has offset 0, and so on.
+fn feed(kafka: &Kafka, source: &Source) -> Result<()> {
+    kafka.create_topic(&source.topic, 1, &[]);
+    let mut config = kafka.client();
+    config.set("enable.idempotence", "true").set("message.max.bytes", "10485760");
+    let producer: BaseProducer = config.create()?;
+    for raw in &source.records {
+        let mut headers = OwnedHeaders::new();
+        for (key, value) in &raw.headers {
+            headers = headers.insert(Header { key, value: Some(value) });
+        }
+        let record: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(&source.topic).payload(raw.body.as_slice()).timestamp(raw.time_ms).headers(headers);
+        producer.send(record).map_err(|(error, _)| error).context("send a raw record")?;
+    }
+    producer.flush(PATIENCE).context("write the raw records")?;
+    let (start, end) = producer.client().fetch_watermarks(&source.topic, 0, PATIENCE)?;
+    let count = source.records.len() as i64;
+    ensure!((start, end) == (0, count), "{} records of {} are offsets {start} to {end}", count, source.topic);
+    Ok(())
+}
