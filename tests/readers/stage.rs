@@ -1,6 +1,5 @@
 //! The golden payloads on their way through the real program, and where readers find what came of them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -12,7 +11,6 @@ use super::corpus::{Corpus, Source};
 use super::support::kafka::Kafka;
 use super::support::normalizer::Normalizer;
 use super::support::progress::Progress;
-use super::support::reader::{Record, read_committed};
 use super::support::registry::Registry;
 use super::support::scenario::{PATIENCE, SHUTDOWN_WITHIN};
 
@@ -54,7 +52,7 @@ impl Stage {
             feed(stage.kafka, source)?;
         }
         stage.normalize(Framing::SingleObject);
-        stage.reframe()?;
+        stage.normalize(Framing::Confluent);
         Ok(stage)
     }
 
@@ -64,12 +62,6 @@ impl Stage {
         topics.into_iter().map(|(topic, _)| topic).collect()
     }
 
-    /// All envelopes as they stand in Kafka.
-    pub fn records(&self, framing: Framing) -> Vec<Record> {
-        let topics = self.kafka.topics(&self.topic(framing, ""));
-        read_committed(self.kafka, &topics, PATIENCE)
-    }
-
     fn topic(&self, framing: Framing, stream: &str) -> String {
         format!("{}.{}.{stream}", self.prefix, framing.name())
     }
@@ -77,7 +69,7 @@ impl Stage {
     /// Runs the program, exactly once, until it has nothing left to do.
     fn normalize(&self, framing: Framing) {
         let group = format!("{}.{}", self.prefix, framing.name());
-        let settings = json!({
+        let mut settings = json!({
             "kafka": { "brokers": self.kafka.brokers(), "group": &group, "transactional_id_prefix": &group },
             "sources": self.corpus.sources.iter().map(|source| &source.settings).collect::<Vec<_>>(),
             "topics": {
@@ -89,36 +81,15 @@ impl Stage {
             },
             "delivery": { "guarantee": "exactly-once", "workers": 2 },
         });
+        if framing == Framing::Confluent {
+            settings["schema_registry"] = json!({ "url": self.registry.url(), "register": true });
+        }
         let sources = self.corpus.sources.iter().map(|source| (source.topic.clone(), 1)).collect();
         let progress = Progress::new(self.kafka, &group, sources);
         let mut normalizer = Normalizer::start(&settings);
         normalizer
             .until(PATIENCE, "the group's offsets are at the ends of the sources", || progress.lag().filter(|lag| *lag == 0));
         assert_eq!(normalizer.terminate(SHUTDOWN_WITHIN), Some(0), "the normalizer's exit code");
-    }
-
-    /// A STAND-IN, until the program frames with a registry: writes what it published once more, in Confluent's frame.
-    ///
-    /// To be replaced by `normalize(Framing::Confluent)` with the setting `schema_registry: {url, register: true}`.
-    fn reframe(&self) -> Result<()> {
-        const SINGLE_OBJECT_HEADER: usize = 10;
-        let schema = std::fs::read_to_string(schema())?;
-        let producer: BaseProducer = self.kafka.client().create()?;
-        let mut ids = BTreeMap::new();
-        for record in self.records(Framing::SingleObject) {
-            let stream = record.topic.strip_prefix(&self.topic(Framing::SingleObject, "")).context("a topic of ours")?;
-            let topic = self.topic(Framing::Confluent, stream);
-            if !ids.contains_key(&topic) {
-                self.kafka.create_topic(&topic, PARTITIONS, &[]);
-                ids.insert(topic.clone(), self.registry.register(&format!("{topic}-value"), &schema)?);
-            }
-            let datum = record.value.as_deref().and_then(|value| value.get(SINGLE_OBJECT_HEADER..)).context("a value")?;
-            let value = [&[0], ids[&topic].to_be_bytes().as_slice(), datum].concat();
-            let framed = BaseRecord::<[u8], [u8]>::to(&topic).payload(&value);
-            producer.send(framed).map_err(|(error, _)| error)?;
-        }
-        producer.flush(PATIENCE)?;
-        Ok(())
     }
 }
 
