@@ -22,7 +22,7 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     pub statuses: Vec<Arc<WorkerStatus>>,
     pub startup: Startup,
-    pub shutdown: Shutdown,
+    pub shutdown: Arc<Shutdown>,
 }
 
 impl Admin {
@@ -33,7 +33,7 @@ impl Admin {
             metrics: Arc::new(metrics),
             statuses,
             startup: Startup::default(),
-            shutdown: Shutdown::default(),
+            shutdown: Arc::default(),
         }
     }
 

@@ -1,46 +1,50 @@
 //! What is done when partitions come and go, and when librdkafka reports its statistics. All of it runs inside `poll`, on
 //! the worker's own thread.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Statistics, TopicPartitionList};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::fault::{Fault, is_seeded};
-use super::log_client_line;
 use super::outbox::{Outbox, Partition, Shared};
-use crate::status::WorkerStatus;
+use super::transaction::TransactionError;
+use super::{TRANSACTION_TIMEOUT, log_client_line};
+use crate::settings::AutoOffsetReset;
+use crate::status::{Shutdown, WorkerStatus};
+
+/// How long one question for committed offsets may take.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
+/// What a killed process has sent of a transaction's offsets makes them unstable until the coordinator ends it, and that
+/// looks every 10 s.
+const OFFSETS_WITHIN: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(15));
+const OFFSETS_PAUSE: Duration = Duration::from_millis(100);
 
 /// The consumer's context: holds the open transaction, since it must be ended before its partitions go.
 pub(super) struct Assignment {
     outbox: Mutex<Outbox>,
     shared: Arc<Shared>,
     status: Arc<WorkerStatus>,
-    /// The consumer has reported an error, so a partition that is not fetched may stay so.
-    is_suspect: AtomicBool,
-    is_stalled: AtomicBool,
+    shutdown: Arc<Shutdown>,
+    /// Why an assignment could not be taken.
+    failure: Mutex<Option<KafkaError>>,
 }
 
 impl Assignment {
-    pub fn new(outbox: Outbox, shared: Arc<Shared>, status: Arc<WorkerStatus>) -> Self {
-        let (is_suspect, is_stalled) = Default::default();
-        Self { outbox: Mutex::new(outbox), shared, status, is_suspect, is_stalled }
+    pub fn new(outbox: Outbox, shared: Arc<Shared>, status: Arc<WorkerStatus>, shutdown: Arc<Shutdown>) -> Self {
+        Self { outbox: Mutex::new(outbox), shared, status, shutdown, failure: Mutex::default() }
     }
 
-    /// Has the next statistics tell whether all partitions are fetched.
-    pub fn suspect(&self) {
-        self.is_suspect.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether a partition is ours but librdkafka has given up on it: where the committed offsets of a new assignment can't
-    /// be had, it reports the error once and never asks again.
-    pub fn is_stalled(&self) -> bool {
-        self.is_stalled.load(Ordering::Relaxed)
+    /// Why partitions that are ours are not read. The consumer is of no use then: it would not ask for their offsets again.
+    pub fn take_failure(&self) -> Option<KafkaError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The open transaction. Only the worker's own thread asks for it, so this never waits.
@@ -48,8 +52,62 @@ impl Assignment {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has the partitions read from their committed offsets.
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let assigned = self.beginnings(consumer, list).and_then(|beginnings| apply(consumer, &beginnings));
+        let partitions = match assigned {
+            Ok(()) => self.partitions(list),
+            Err(error) => {
+                // The group waits for an answer in any case.
+                if let Err(error) = apply(consumer, &TopicPartitionList::new()) {
+                    warn!(error = %error, "an assignment could not be refused");
+                }
+                *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Vec::new()
+            }
+        };
+        let mut outbox = self.outbox();
+        for partition in &partitions {
+            outbox.forget(*partition);
+        }
+        self.status.assigned(&partitions);
+        self.shared.metrics.assigned_partitions.add(partitions.len() as i64);
+        info!(partitions = partitions.len(), "partitions assigned");
+    }
+
+    /// Where partitions are to be read from: what is committed, else where the settings say.
+    ///
+    /// librdkafka would ask by itself. But where an answer "unstable" of one assignment meets the next one, it takes it for
+    /// "nothing was ever committed" and begins at `auto.offset.reset`, in the middle of a partition's life; and where the
+    /// request is refused it never asks again (librdkafka#5586).
+    fn beginnings(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
+        let deadline = Instant::now() + OFFSETS_WITHIN;
+        let committed = loop {
+            let error = match committed(consumer, list) {
+                Ok(committed) => break committed,
+                Err(error) => error,
+            };
+            let is_passing = !TransactionError::from(error.clone()).is_authorization();
+            if !is_passing || Instant::now() > deadline || self.shutdown.wait(OFFSETS_PAUSE) {
+                return Err(error);
+            }
+            debug!(error = %error, "committed offsets can't be had yet");
+            self.status.turn();
+        };
+        let unread = match self.shared.settings.kafka.auto_offset_reset {
+            AutoOffsetReset::Earliest => Offset::Beginning,
+            AutoOffsetReset::Latest => Offset::End,
+        };
+        let mut beginnings = TopicPartitionList::with_capacity(list.count());
+        for element in committed.elements() {
+            let offset = if let Offset::Offset(_) = element.offset() { element.offset() } else { unread };
+            beginnings.add_partition_offset(element.topic(), element.partition(), offset)?;
+        }
+        Ok(beginnings)
+    }
+
     fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {
-        let partition = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let partition = |element: &TopicPartitionListElem<'_>| {
             self.shared.source(element.topic()).map(|source| (source, element.partition()))
         };
         list.elements().iter().filter_map(partition).collect()
@@ -96,14 +154,10 @@ impl ClientContext for Assignment {
     /// Computes the lag from our own commits: in transactions nothing is committed through the consumer, so librdkafka's
     /// own figure stays unknown.
     fn stats(&self, statistics: Statistics) {
-        let is_suspect = self.is_suspect.swap(false, Ordering::Relaxed);
         let outbox = self.outbox();
         for (source, partition) in self.status.assignment() {
             let topic = &self.shared.sources[source].topic;
             let Some(found) = statistics.topics.get(topic).and_then(|topic| topic.partitions.get(&partition)) else { continue };
-            if is_suspect && matches!(found.fetch_state.as_str(), "none" | "stopped") {
-                self.is_stalled.store(true, Ordering::Relaxed);
-            }
             let end = if found.ls_offset >= 0 { found.ls_offset } else { found.hi_offset };
             let given = [found.app_offset, found.committed_offset, found.lo_offset];
             let next = outbox.committed.get(&(source, partition)).copied();
@@ -117,28 +171,40 @@ impl ClientContext for Assignment {
 }
 
 impl ConsumerContext for Assignment {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if let Rebalance::Revoke(list) = rebalance {
-            self.revoke(consumer, list);
-        }
-    }
-
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
         self.shared.metrics.rebalances.inc();
-        match rebalance {
-            Rebalance::Assign(list) => {
-                let partitions = self.partitions(list);
-                let mut outbox = self.outbox();
-                for partition in &partitions {
-                    // librdkafka fetches the stable offset itself.
-                    outbox.forget(*partition);
-                }
-                self.status.assigned(&partitions);
-                self.shared.metrics.assigned_partitions.add(partitions.len() as i64);
-                info!(partitions = partitions.len(), "partitions assigned");
-            }
-            Rebalance::Revoke(_) => {}
-            Rebalance::Error(error) => warn!(error = %error, "rebalance failed"),
+        if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            return self.assign(consumer, list);
+        }
+        // An error that comes this way takes the partitions as well.
+        if event != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+            warn!(error = %RDKafkaErrorCode::from(event), "rebalance failed");
+        }
+        self.revoke(consumer, list);
+        let unassigned = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+            RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
+        };
+        if let Err(error) = unassigned {
+            warn!(error = %error, "partitions could not be given back");
         }
     }
+}
+
+fn apply(consumer: &BaseConsumer<Assignment>, list: &TopicPartitionList) -> Result<(), KafkaError> {
+    match consumer.rebalance_protocol() {
+        RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
+        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(list),
+    }
+}
+
+/// The committed offsets of partitions; fails where that of one can't be had.
+fn committed(consumer: &BaseConsumer<Assignment>, list: &TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
+    let mut asked = TopicPartitionList::with_capacity(list.count());
+    for element in list.elements() {
+        asked.add_partition(element.topic(), element.partition());
+    }
+    let committed = consumer.committed_offsets(asked, OFFSETS_TIMEOUT)?;
+    committed.elements().iter().try_for_each(TopicPartitionListElem::error)?;
+    Ok(committed)
 }

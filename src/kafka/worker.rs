@@ -64,7 +64,7 @@ impl Workers {
     ///
     /// # Errors
     /// The worker gave up; its last transaction was aborted, and nothing is lost.
-    pub fn run(&self, number: usize, status: &Arc<WorkerStatus>, shutdown: &Shutdown) -> Result<(), Stop> {
+    pub fn run(&self, number: usize, status: &Arc<WorkerStatus>, shutdown: &Arc<Shutdown>) -> Result<(), Stop> {
         let worker = Worker {
             number,
             shared: &self.0,
@@ -93,7 +93,7 @@ struct Worker<'a> {
     number: usize,
     shared: &'a Arc<Shared>,
     status: &'a Arc<WorkerStatus>,
-    shutdown: &'a Shutdown,
+    shutdown: &'a Arc<Shutdown>,
     fatal_errors: VecDeque<Instant>,
     backoff: ExponentialBackoff,
     caught_up_at: Instant,
@@ -111,7 +111,8 @@ impl Worker<'_> {
         loop {
             let Some(sender) = self.connect_sender(true)? else { return Ok(()) };
             let outbox = Outbox::new(sender, self.shared);
-            let assignment = Assignment::new(outbox, Arc::clone(self.shared), Arc::clone(self.status));
+            let assignment =
+                Assignment::new(outbox, Arc::clone(self.shared), Arc::clone(self.status), Arc::clone(self.shutdown));
             let config = consumer(&self.shared.settings)?;
             let consumer =
                 BaseConsumer::from_config_and_context(&config, assignment).context("the consumer's settings can't be used")?;
@@ -161,8 +162,10 @@ impl Worker<'_> {
                 }
                 None => self.catch_up(consumer)?,
             }
-            if consumer.context().is_stalled() {
-                return Ok(self.give_up_consumer(consumer, "a partition is ours and never fetched"));
+            if let Some(error) = consumer.context().take_failure() {
+                let is_authorization = TransactionError::from(error.clone()).is_authorization();
+                self.status.failed(&error.to_string(), is_authorization);
+                return Ok(self.give_up_consumer(consumer, &format!("committed offsets can't be had: {error}")));
             }
             if consumer.context().outbox().is_due(self.shared) {
                 self.commit(consumer)?;
@@ -307,10 +310,6 @@ impl Worker<'_> {
             return Ok(Some(self.give_up_consumer(consumer, &error.to_string())));
         }
         warn!(error = %error, "the consumer reports an error");
-        // librdkafka itself gets over its own errors, such as a lost connection.
-        if code as i32 >= RDKafkaErrorCode::Unknown as i32 {
-            consumer.context().suspect();
-        }
         Ok(None)
     }
 
