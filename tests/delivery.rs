@@ -5,11 +5,15 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
 use nix::sys::signal::Signal;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::{Offset, TopicPartitionList};
 use serde_json::json;
 
 use support::bodies::{AltcraftHook, InfobipReport, MOBTEXTING_PROBE, MobtextingReport, Moment, infobip_results};
@@ -17,8 +21,8 @@ use support::check::{dead_letter_topic, stream_topic};
 use support::feed::Feed;
 use support::load::{DeadLetter, Output, Raw, Vendor, generate, own_text};
 use support::normalizer::Normalizer;
-use support::scenario::{SHUTDOWN_WITHIN, Scenario};
-use support::wait::eventually;
+use support::scenario::{SESSION_TIMEOUT_MS, SHUTDOWN_WITHIN, Scenario};
+use support::wait::{eventually, poll};
 
 /// The size of the loads that something happens to.
 const RECORDS: usize = 200_000;
@@ -149,6 +153,52 @@ fn transactional_input_leaves_no_lag() {
         feed.send_transaction(500);
         feed.send_aborted(&aborted);
     }
+    finish_exactly_once(&scenario, &mut normalizer, &feed);
+}
+
+/// A process that died left offsets unstable, and meanwhile the group shares its partitions out several times. librdkafka
+/// itself begins such a partition anew, from its first record on.
+#[test]
+fn offsets_that_are_unstable_over_several_assignments_are_waited_for() {
+    const FEWER_RECORDS: usize = 20_000;
+    const ASSIGNMENTS: usize = 6;
+    const ASSIGNED_WITHIN: Duration = Duration::from_secs(2);
+    let scenario = Scenario::with_sources("unstable", 6);
+    let mut feed = scenario.load(FEWER_RECORDS);
+    feed.send(FEWER_RECORDS / 2);
+    let mut normalizer = Normalizer::start(&scenario.settings());
+    scenario.until_drained(&mut normalizer);
+
+    let mut config = scenario.kafka.client();
+    config.set("group.id", scenario.group()).set("session.timeout.ms", SESSION_TIMEOUT_MS.to_string());
+    config.set("partition.assignment.strategy", "roundrobin");
+    let committed = scenario.progress().committed_by_partition().expect("the group's offsets");
+    let mut offsets = TopicPartitionList::new();
+    for (topic, partition, offset) in &committed {
+        offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset)).expect("an offset");
+    }
+    let outsider: BaseConsumer = config.create().expect("create a consumer");
+    let mut dying = scenario.kafka.client();
+    dying.set("transactional.id", format!("{}.dying", scenario.prefix)).set("transaction.timeout.ms", "60000");
+    let dying: BaseProducer = dying.create().expect("create a producer");
+    dying.init_transactions(EXIT_WITHIN).expect("a producer");
+    dying.begin_transaction().expect("a transaction");
+    let group = outsider.group_metadata().expect("the group's metadata");
+    dying.send_offsets_to_transaction(&offsets, &group, EXIT_WITHIN).expect("unstable offsets");
+
+    let topics: BTreeSet<&str> = committed.iter().map(|(topic, ..)| topic.as_str()).collect();
+    let topics: Vec<&str> = topics.into_iter().collect();
+    for _ in 0..ASSIGNMENTS {
+        let guest: BaseConsumer = config.create().expect("create a consumer");
+        guest.subscribe(&topics).expect("subscribe");
+        // The normalizer may wait for its offsets meanwhile, and the group for the normalizer.
+        let _ = poll(ASSIGNED_WITHIN, || {
+            let _ = guest.poll(Duration::ZERO);
+            guest.assignment().ok().filter(|assignment| assignment.count() > 0)
+        });
+    }
+    dying.abort_transaction(EXIT_WITHIN).expect("an abort");
+    feed.send_rest();
     finish_exactly_once(&scenario, &mut normalizer, &feed);
 }
 

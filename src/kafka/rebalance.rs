@@ -54,21 +54,28 @@ impl Assignment {
 
     /// Has the partitions read from their committed offsets.
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
-        let assigned = self.beginnings(consumer, list).and_then(|beginnings| apply(consumer, &beginnings));
-        let partitions = match assigned {
-            Ok(()) => self.partitions(list),
+        let assigned = self.beginnings(consumer, list).and_then(|beginnings| {
+            apply(consumer, &beginnings)?;
+            Ok(beginnings)
+        });
+        let beginnings = match assigned {
+            Ok(beginnings) => beginnings,
             Err(error) => {
                 // The group waits for an answer in any case.
                 if let Err(error) = apply(consumer, &TopicPartitionList::new()) {
                     warn!(error = %error, "an assignment could not be refused");
                 }
                 *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                Vec::new()
+                TopicPartitionList::new()
             }
         };
+        let partitions = self.partitions(&beginnings);
         let mut outbox = self.outbox();
-        for partition in &partitions {
+        for (partition, beginning) in partitions.iter().zip(beginnings.elements()) {
             outbox.forget(*partition);
+            if let Offset::Offset(committed) = beginning.offset() {
+                outbox.committed.insert(*partition, committed);
+            }
         }
         self.status.assigned(&partitions);
         self.shared.metrics.assigned_partitions.add(partitions.len() as i64);
@@ -159,9 +166,8 @@ impl ClientContext for Assignment {
             let topic = &self.shared.sources[source].topic;
             let Some(found) = statistics.topics.get(topic).and_then(|topic| topic.partitions.get(&partition)) else { continue };
             let end = if found.ls_offset >= 0 { found.ls_offset } else { found.hi_offset };
-            let given = [found.app_offset, found.committed_offset, found.lo_offset];
-            let next = outbox.committed.get(&(source, partition)).copied();
-            let next = next.or_else(|| given.into_iter().find(|offset| *offset >= 0));
+            let committed = outbox.committed.get(&(source, partition)).copied();
+            let next = committed.or_else(|| [found.app_offset, found.lo_offset].into_iter().find(|offset| *offset >= 0));
             if let (true, Some(next)) = (end >= 0, next) {
                 let lag = self.shared.metrics.lag_records.with_label_values(&[topic, &partition.to_string()]);
                 lag.set((end - next).max(0));
