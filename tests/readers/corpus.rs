@@ -43,6 +43,7 @@ pub struct Raw {
 /// Where an item stands: raw topic, partition, offset, item of the body.
 pub type Place = (String, i64, i64, i64);
 
+#[derive(Clone)]
 pub struct Expected {
     /// Vendor and case.
     pub case: String,

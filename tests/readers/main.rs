@@ -1,5 +1,6 @@
 //! Readers that others wrote can read the envelopes, field by field.
 
+mod cloud_events;
 mod compare;
 mod corpus;
 #[path = "../fixtures/mod.rs"]
@@ -9,6 +10,7 @@ mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -18,7 +20,7 @@ use libtest_mimic::{Arguments, Trial};
 use serde_json::{Value, json};
 
 use compare::{Report, compare};
-use corpus::Corpus;
+use corpus::{Corpus, Expected, Place};
 use stage::{Framing, Stage};
 use support::registry::Registry;
 
@@ -27,14 +29,17 @@ struct Reader {
     test: &'static str,
     framing: Framing,
     deadline: Duration,
-    command: fn(&Stage) -> Result<Command>,
+    command: fn(&Stage, Framing) -> Result<Command>,
+    /// What it must print.
+    expected: fn(&Stage) -> Result<BTreeMap<Place, Expected>>,
 }
 
-const IN_EVERY_TEST: [Reader; 4] = [
-    Reader { test: "java_single_object", framing: Framing::SingleObject, deadline: SOON, command: java },
-    Reader { test: "java_confluent", framing: Framing::Confluent, deadline: SOON, command: java },
-    Reader { test: "python_single_object", framing: Framing::SingleObject, deadline: SOON, command: python },
-    Reader { test: "python_confluent", framing: Framing::Confluent, deadline: SOON, command: python },
+const IN_EVERY_TEST: [Reader; 5] = [
+    Reader::new("java_single_object", Framing::SingleObject, java),
+    Reader::new("java_confluent", Framing::Confluent, java),
+    Reader::new("python_single_object", Framing::SingleObject, python),
+    Reader::new("python_confluent", Framing::Confluent, python),
+    Reader { expected: cloud_events::expected, ..Reader::new("python_cloud_events", Framing::Confluent, python_cloud_events) },
 ];
 
 const SOON: Duration = Duration::from_secs(120);
@@ -64,23 +69,37 @@ fn trial(name: &str, test: impl FnOnce() -> Result<()> + Send + 'static) -> Tria
 }
 
 impl Reader {
+    const fn new(test: &'static str, framing: Framing, command: fn(&Stage, Framing) -> Result<Command>) -> Reader {
+        Reader { test, framing, deadline: SOON, command, expected: |stage| Ok(stage.corpus.expected.clone()) }
+    }
+
     fn read(&self, stage: &Stage) -> Result<Report> {
-        let mut command = (self.command)(stage)?;
-        command.arg(stage.kafka.brokers()).arg(self.framing.name()).arg(stage.registry.url()).arg(stage::schema());
-        command.args(stage.topics(self.framing));
-        compare(&stage.corpus.expected, &programs::output(command, self.deadline)?)
+        let command = (self.command)(stage, self.framing)?;
+        compare(&(self.expected)(stage)?, &programs::output(command, self.deadline)?)
     }
 }
 
-fn java(_: &Stage) -> Result<Command> {
+fn java(stage: &Stage, framing: Framing) -> Result<Command> {
     let mut command = programs::java("java")?;
     command.arg(programs::folder("java").join("Reader.java"));
+    command.arg(stage.kafka.brokers()).arg(framing.name()).arg(stage.registry.url()).arg(stage::schema());
+    command.args(stage.topics(framing));
     Ok(command)
 }
 
-fn python(_: &Stage) -> Result<Command> {
+fn python(stage: &Stage, framing: Framing) -> Result<Command> {
+    python_as(framing.name(), stage, framing)
+}
+
+fn python_cloud_events(stage: &Stage, framing: Framing) -> Result<Command> {
+    python_as("cloud-events", stage, framing)
+}
+
+fn python_as(mode: &str, stage: &Stage, framing: Framing) -> Result<Command> {
     let mut command = programs::python("python")?;
     command.arg(programs::folder("python").join("reader.py"));
+    command.arg(stage.kafka.brokers()).arg(mode).arg(stage.registry.url()).arg(stage::schema());
+    command.args(stage.topics(framing));
     Ok(command)
 }
 

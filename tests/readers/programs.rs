@@ -49,7 +49,10 @@ pub fn python(reader: &str) -> Result<Command> {
         run(install.arg(&requirements))
     })?;
     // The interpreter itself, never a script beside it: those name the folder that the environment was made in.
-    Ok(Command::new(python_of(&venv)))
+    let mut command = Command::new(python_of(&venv));
+    // Leaves nothing beside what it imports.
+    command.arg("-B");
+    Ok(command)
 }
 
 fn python_of(venv: &Path) -> PathBuf {

@@ -17,7 +17,7 @@ use super::support::scenario::{PATIENCE, SHUTDOWN_WITHIN};
 /// Of the topics with envelopes.
 const PARTITIONS: i32 = 2;
 
-/// How the values stand in Kafka.
+/// How the values stand in Kafka. Those in Confluent's frame are CloudEvents too, which changes no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     SingleObject,
@@ -83,6 +83,7 @@ impl Stage {
         });
         if framing == Framing::Confluent {
             settings["schema_registry"] = json!({ "url": self.registry.url(), "register": true });
+            settings["envelope"] = json!({ "cloud_events": true });
         }
         let sources = self.corpus.sources.iter().map(|source| (source.topic.clone(), 1)).collect();
         let progress = Progress::new(self.kafka, &group, sources);

@@ -1,6 +1,6 @@
 """Prints the envelopes of Kafka topics, one JSON object a line, in the form that `compare.rs` reads.
 
-Usage: reader.py BROKERS single-object|confluent REGISTRY SCHEMA TOPIC...
+Usage: reader.py BROKERS single-object|confluent|cloud-events REGISTRY SCHEMA TOPIC...
 """
 
 import io
@@ -14,6 +14,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+
+from cloud_events import cloud_event
 
 
 def single_object_decoder(schema_path):
@@ -43,8 +45,8 @@ def confluent_decoder(registry_url):
     return lambda topic, value: deserializer(value, SerializationContext(topic, MessageField.VALUE))
 
 
-def values(brokers, topics):
-    """The committed values of all partitions, up to their ends."""
+def records(brokers, topics):
+    """The committed records of all partitions, up to their ends."""
     consumer = Consumer(
         {
             "bootstrap.servers": brokers,
@@ -63,7 +65,7 @@ def values(brokers, topics):
         if message is None:
             continue
         if message.error() is None:
-            yield message.topic(), message.value()
+            yield message
         elif message.error().code() == KafkaError._PARTITION_EOF:
             still_open -= 1
         else:
@@ -81,15 +83,19 @@ def printable(value):
 
 
 def main():
-    brokers, framing, registry_url, schema_path, *topics = sys.argv[1:]
-    if framing == "single-object":
-        decode = single_object_decoder(schema_path)
-        print(json.dumps({"version": version("fastavro")}))
+    brokers, mode, registry_url, schema_path, *topics = sys.argv[1:]
+    if mode == "single-object":
+        package, decode = "fastavro", single_object_decoder(schema_path)
     else:
-        decode = confluent_decoder(registry_url)
-        print(json.dumps({"version": version("confluent-kafka")}))
-    for topic, value in values(brokers, topics):
-        print(json.dumps(decode(topic, value), default=printable))
+        package, decode = "confluent-kafka", confluent_decoder(registry_url)
+    print(json.dumps({"version": version("cloudevents" if mode == "cloud-events" else package)}))
+    for record in records(brokers, topics):
+        if mode == "cloud-events":
+            attributes, data = cloud_event(record)
+            envelope = decode(record.topic(), data) | {"cloud_event": attributes}
+        else:
+            envelope = decode(record.topic(), record.value())
+        print(json.dumps(envelope, default=printable))
 
 
 main()
