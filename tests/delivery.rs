@@ -264,10 +264,13 @@ fn bad_input_is_set_aside_untouched_and_harms_no_neighbor() {
     scenario.kafka.create_topic(&dead_letter_topic(&scenario.prefix), 3, &[LARGE]);
 
     let mut feed = scenario.feed(bad_input());
-    feed.send_rest();
+    feed.send(feed.len() / 2);
     let mut settings = scenario.settings();
     settings["log"]["level"] = json!("trace");
     let mut normalizer = Normalizer::start(&settings);
+    scenario.until_drained(&mut normalizer);
+    // Not a worker's first commit, which has to look for its coordinators.
+    feed.send_rest();
     scenario.until_drained(&mut normalizer);
     let counted = |name, label, value| normalizer.metric(name, &[(label, value)]);
     for (reason, count) in [

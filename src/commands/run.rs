@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -24,8 +25,8 @@ use crate::metrics::Metrics;
 use crate::registry::{self, RegistryError};
 use crate::settings::{Guarantee, Settings};
 
-/// How often brokers and a registry that don't answer at the start are asked again.
-const START_PAUSE: Duration = Duration::from_secs(1);
+/// How long brokers and a registry that don't answer at the start are left alone: longer each time, up to the second figure.
+const START_PAUSE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
 #[derive(Debug, Args)]
 pub struct Run {
@@ -201,6 +202,9 @@ async fn eventually<T: Send + 'static>(
     admin: &Admin,
     attempt: impl Fn() -> Step<T> + Send + Clone + 'static,
 ) -> Result<T, Exit> {
+    let [first, longest] = START_PAUSE;
+    let pauses = ExponentialBuilder::default().with_min_delay(first).with_max_delay(longest).without_max_times();
+    let mut pauses = pauses.build();
     loop {
         match tokio::task::spawn_blocking(attempt.clone()).await {
             Ok(Step::Done(result)) => return Ok(result),
@@ -214,6 +218,6 @@ async fn eventually<T: Send + 'static>(
             }
             Err(_) => return Err(Exit::Internal),
         }
-        sleep(START_PAUSE).await;
+        sleep(pauses.next().unwrap_or(longest)).await;
     }
 }
