@@ -4,7 +4,7 @@ CARGO := cargo
 VENDORS := infobip mobtexting altcraft
 SLICES := 16
 
-.PHONY: help run test check golden fuzz chaos seeded-faults recovery tools
+.PHONY: help run test check golden readers fuzz chaos seeded-faults recovery tools
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -22,6 +22,9 @@ check: tools ## Check format and lints; warnings are errors
 
 golden: tools ## Write the expected events of all fixtures and the table of groups anew; read the difference before you commit it
 	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden --test contract
+
+readers: tools ## Let Flink, ClickHouse, Spark, DuckDB and others read every golden event; writes the table in schemas/README.md
+	$(CARGO) test $(FEATURES) --test readers -- run
 
 fuzz: ## Fuzz each vendor for a minute, beginning with the golden payloads
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }

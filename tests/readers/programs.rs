@@ -17,9 +17,19 @@ const PYTHON_MIN: (u32, u32) = (3, 10);
 
 const INSTALL_PYTHON: &str = "Debian, Ubuntu: apt-get install python3 python3-venv python3-pip; macOS: brew install python";
 
-/// The folder of a reader, below this one.
+/// The folder of a reader.
 pub fn folder(reader: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers").join(reader)
+}
+
+/// A text that users paste, from a file below this folder; the tests' own servers and topics stand in place of the examples.
+pub fn pasted(file: &str, changes: &[(&str, String)]) -> Result<String> {
+    let mut text = fs::read_to_string(folder(file)).with_context(|| format!("read {file}"))?;
+    for (example, own) in changes {
+        ensure!(text.matches(example).count() == 1, "{file} should say {example} once");
+        text = text.replace(example, own);
+    }
+    Ok(text)
 }
 
 /// A Java that has what the reader's `pom.xml` names; options come next, then `Reader.java`.
@@ -28,7 +38,7 @@ pub fn java(reader: &str) -> Result<Command> {
     ensure!(missing.is_empty(), "this reader needs {}", missing.join(" and "));
     let libs = libs(reader)?;
     let mut command = Command::new("java");
-    command.arg("-cp").arg(libs.join("*")).args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+    command.arg("-cp").arg(libs.join("*")).args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.io.tmpdir=."]);
     Ok(command)
 }
 
@@ -82,12 +92,14 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a reader to its end and gives what it printed; the error has the end of what it said to stderr.
+/// Runs a reader to its end, in a folder of its own, and gives what it printed; the error has the end of what it said to
+/// stderr.
 pub fn output(mut command: Command, deadline: Duration) -> Result<String> {
     let folder = tempfile::Builder::new().prefix("event-normalizer-reader-").tempdir()?;
     let (printed, said) = (folder.path().join("stdout"), folder.path().join("stderr"));
     let mut process = command
         .current_dir(folder.path())
+        .env("TMPDIR", folder.path())
         .stdin(Stdio::null())
         .stdout(File::create(&printed)?)
         .stderr(File::create(&said)?)

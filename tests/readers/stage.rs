@@ -1,21 +1,28 @@
 //! The golden payloads on their way through the real program, and where readers find what came of them.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::json;
+use tempfile::TempDir;
 
+use super::container;
 use super::corpus::{Corpus, Source};
 use super::support::kafka::Kafka;
 use super::support::normalizer::Normalizer;
 use super::support::progress::Progress;
+use super::support::reader::read_committed;
 use super::support::registry::Registry;
 use super::support::scenario::{PATIENCE, SHUTDOWN_WITHIN};
 
 /// Of the topics with envelopes.
 const PARTITIONS: i32 = 2;
+
+/// Bytes before the datum: the marker and the fingerprint.
+const SINGLE_OBJECT_HEADER: usize = 10;
 
 /// How the values stand in Kafka. Those in Confluent's frame are CloudEvents too, which changes no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +48,16 @@ pub struct Stage {
     pub kafka: &'static Kafka,
     /// Begins the name of every topic, the groups and the transactional ids.
     prefix: String,
+    /// For readers that read no Kafka.
+    folder: TempDir,
 }
 
 impl Stage {
     pub fn set() -> Result<Stage> {
         let prefix = format!("readers-{:08x}", fastrand::u32(..));
         let corpus = Corpus::read(&prefix)?;
-        let stage = Stage { corpus, registry: Registry::start()?, kafka: Kafka::shared(), prefix };
+        let folder = tempfile::Builder::new().prefix("event-normalizer-stage-").tempdir()?;
+        let stage = Stage { corpus, registry: Registry::start()?, kafka: Kafka::shared(), prefix, folder };
         for source in &stage.corpus.sources {
             feed(stage.kafka, source)?;
         }
@@ -60,6 +70,20 @@ impl Stage {
     pub fn topics(&self, framing: Framing) -> Vec<String> {
         let topics = self.kafka.topics(&self.topic(framing, ""));
         topics.into_iter().map(|(topic, _)| topic).collect()
+    }
+
+    /// Avro's container file with all envelopes, of the very bytes that stand in Kafka.
+    pub fn container(&self) -> Result<PathBuf> {
+        let path = self.folder.path().join("envelopes.avro");
+        let values = self.values(Framing::SingleObject)?;
+        let datums: Vec<&[u8]> = values.iter().map(|value| &value[SINGLE_OBJECT_HEADER..]).collect();
+        fs::write(&path, container::file(&fs::read(schema())?, &datums))?;
+        Ok(path)
+    }
+
+    fn values(&self, framing: Framing) -> Result<Vec<Vec<u8>>> {
+        let records = read_committed(self.kafka, &self.kafka.topics(&self.topic(framing, "")), PATIENCE);
+        records.into_iter().map(|record| record.value.context("a record without a value")).collect()
     }
 
     fn topic(&self, framing: Framing, stream: &str) -> String {

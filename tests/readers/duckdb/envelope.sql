@@ -1,0 +1,3 @@
+INSTALL avro;
+LOAD avro;
+SELECT * FROM read_avro('envelopes.avro');
