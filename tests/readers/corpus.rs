@@ -111,6 +111,7 @@ fn events(adapter: &Adapter, fixture: &Fixture, (topic, offset): (&str, i64), ti
     Ok(events)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as readers print them.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

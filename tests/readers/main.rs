@@ -67,7 +67,11 @@ const IN_EVERY_TEST: [Reader; 5] = [
 ];
 
 /// They take long, and fetch about a gigabyte where it isn't there yet.
-const ON_REQUEST: [Reader; 1] = [Reader::new("duckdb", "DuckDB, `read_avro`", "container file", duckdb)];
+const ON_REQUEST: [Reader; 3] = [
+    Reader::new("spark_confluent", "Spark, `from_avro`", CONFLUENT, |stage| spark(stage, Framing::Confluent)),
+    Reader::new("spark_single_object", "Spark, `from_avro`", SINGLE_OBJECT, |stage| spark(stage, Framing::SingleObject)),
+    Reader::new("duckdb", "DuckDB, `read_avro`", "container file", duckdb),
+];
 
 const SINGLE_OBJECT: &str = "single-object encoding";
 const CONFLUENT: &str = "Confluent";
@@ -198,6 +202,20 @@ fn python(stage: &Stage, mode: &str, framing: Framing) -> Result<Command> {
     command.arg(programs::folder("python").join("reader.py"));
     command.arg(stage.kafka.brokers()).arg(mode).arg(stage.registry.url()).arg(stage::schema());
     command.args(stage.topics(framing));
+    Ok(command)
+}
+
+fn spark(stage: &Stage, framing: Framing) -> Result<Command> {
+    let changes = match framing {
+        Framing::SingleObject => vec![("(value, 6)", "(value, 11)".to_owned())],
+        Framing::Confluent => Vec::new(),
+    };
+    let function = programs::pasted("spark/envelope.py", &changes)?;
+    let mut command = programs::python("spark")?;
+    command.arg(programs::folder("spark").join("reader.py")).arg(function);
+    command.arg(stage::schema()).arg(stage.hexadecimal_lines(framing)?).arg(programs::libs("spark")?);
+    // Of a Spark that is installed beside.
+    command.env_remove("SPARK_HOME").env_remove("SPARK_CONF_DIR");
     Ok(command)
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::container;
-use super::corpus::{Corpus, Source};
+use super::corpus::{Corpus, Source, hexadecimal};
 use super::support::kafka::Kafka;
 use super::support::normalizer::Normalizer;
 use super::support::progress::Progress;
@@ -70,6 +70,14 @@ impl Stage {
     pub fn topics(&self, framing: Framing) -> Vec<String> {
         let topics = self.kafka.topics(&self.topic(framing, ""));
         topics.into_iter().map(|(topic, _)| topic).collect()
+    }
+
+    /// A file with all values, one a line.
+    pub fn hexadecimal_lines(&self, framing: Framing) -> Result<PathBuf> {
+        let path = self.folder.path().join(format!("{}.txt", framing.name()));
+        let lines: String = self.values(framing)?.iter().map(|value| hexadecimal(value) + "\n").collect();
+        fs::write(&path, lines)?;
+        Ok(path)
     }
 
     /// Avro's container file with all envelopes, of the very bytes that stand in Kafka.
