@@ -72,6 +72,16 @@ impl Stage {
         topics.into_iter().map(|(topic, _)| topic).collect()
     }
 
+    /// What the texts that users paste name as examples, and what there is instead, of Confluent's frame.
+    pub fn in_place_of_examples(&self, topic_separator: &str) -> [(&'static str, String); 4] {
+        [
+            ("localhost:9092", self.kafka.brokers().to_owned()),
+            ("http://localhost:8081", self.registry.url()),
+            ("events.sms", self.topics(Framing::Confluent).join(topic_separator)),
+            ("my-group", format!("{}.{}", self.prefix, fastrand::u32(..))),
+        ]
+    }
+
     /// A file with all values, one a line.
     pub fn hexadecimal_lines(&self, framing: Framing) -> Result<PathBuf> {
         let path = self.folder.path().join(format!("{}.txt", framing.name()));
