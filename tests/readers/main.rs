@@ -67,7 +67,8 @@ const IN_EVERY_TEST: [Reader; 5] = [
 ];
 
 /// They take long, and fetch about a gigabyte where it isn't there yet.
-const ON_REQUEST: [Reader; 4] = [
+const ON_REQUEST: [Reader; 5] = [
+    Reader::new("flink", "Flink SQL, format `avro-confluent`", CONFLUENT, flink),
     Reader::new("clickhouse", "ClickHouse, engine `Kafka`, format `AvroConfluent`", CONFLUENT, clickhouse),
     Reader::new("spark_confluent", "Spark, `from_avro`", CONFLUENT, |stage| spark(stage, Framing::Confluent)),
     Reader::new("spark_single_object", "Spark, `from_avro`", SINGLE_OBJECT, |stage| spark(stage, Framing::SingleObject)),
@@ -203,6 +204,14 @@ fn python(stage: &Stage, mode: &str, framing: Framing) -> Result<Command> {
     command.arg(programs::folder("python").join("reader.py"));
     command.arg(stage.kafka.brokers()).arg(mode).arg(stage.registry.url()).arg(stage::schema());
     command.args(stage.topics(framing));
+    Ok(command)
+}
+
+fn flink(stage: &Stage) -> Result<Command> {
+    let table = programs::pasted("flink/envelope.sql", &stage.in_place_of_examples(";"))?;
+    let mut command = programs::java("flink")?;
+    command.arg("-Xmx1g");
+    command.arg(programs::folder("flink").join("Reader.java")).arg(table);
     Ok(command)
 }
 
