@@ -43,11 +43,18 @@ pub(super) struct Shared {
 struct Target {
     topic: String,
     encoder: Encoder,
+    /// Where a registry has the schema of what is sent there.
+    schema_url: Option<String>,
 }
 
 impl Shared {
     pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, encoder: impl Fn(Stream) -> Encoder) -> Result<Self> {
-        let target = |stream| Target { topic: settings.topics.of(stream), encoder: encoder(stream) };
+        let registry = settings.schema_registry.as_ref().and_then(|registry| registry.urls().next());
+        let target = |stream| {
+            let encoder = encoder(stream);
+            let schema_url = registry.zip(encoder.schema_id()).map(|(url, id)| format!("{url}/schemas/ids/{id}"));
+            Target { topic: settings.topics.of(stream), encoder, schema_url }
+        };
         Ok(Self {
             sources: Source::all(&settings)?,
             reading: settings.reading(),
@@ -232,7 +239,7 @@ impl Outbox {
             payload: Some(&buffer),
             key: Some(envelope.key().as_bytes()),
             timestamp: record.message.timestamp().to_millis(),
-            headers: record.event_headers(envelope, target.encoder.schema_id()),
+            headers: record.event_headers(envelope, target.schema_url.as_deref()),
             delivery_opaque: (),
         };
         let sent = self.send(outgoing, key);
@@ -483,14 +490,11 @@ impl<'a> Record<'a> {
         let keeps_payload = self.shared.settings.envelope.payload == EnvelopePayload::Item;
         Envelope::wrap(event, origin, bytes, keeps_payload, arena)
     }
-    fn event_headers(self, envelope: &Envelope<'_>, schema_id: Option<u32>) -> Option<OwnedHeaders> {
+    fn event_headers(self, envelope: &Envelope<'_>, schema_url: Option<&str>) -> Option<OwnedHeaders> {
         let traces = headers::trace_context(self.message.headers());
-        let settings = &self.shared.settings;
-        if !settings.envelope.cloud_events {
+        if !self.shared.settings.envelope.cloud_events {
             return traces;
         }
-        let registry = settings.schema_registry.as_ref().and_then(|registry| registry.urls().next());
-        let schema = registry.zip(schema_id).map(|(url, id)| format!("{url}/schemas/ids/{id}"));
-        Some(headers::cloud_event(traces, envelope, schema.as_deref()))
+        Some(headers::cloud_event(traces, envelope, schema_url))
     }
 }
