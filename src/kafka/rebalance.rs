@@ -21,7 +21,7 @@ use crate::settings::AutoOffsetReset;
 use crate::status::{Shutdown, WorkerStatus};
 
 /// How long one question for committed offsets may take.
-const OFFSETS_TIMEOUT: Duration = Duration::from_secs(2);
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// What a killed process has sent of a transaction's offsets makes them unstable until the coordinator ends it, and that
 /// looks every 10 s.
 const OFFSETS_WITHIN: Duration = TRANSACTION_TIMEOUT.saturating_add(Duration::from_secs(15));
@@ -90,7 +90,11 @@ impl Assignment {
     fn beginnings(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
         let deadline = Instant::now() + OFFSETS_WITHIN;
         let committed = loop {
-            let error = match committed(consumer, list) {
+            let mut asked = TopicPartitionList::with_capacity(list.count());
+            for element in list.elements() {
+                asked.add_partition(element.topic(), element.partition());
+            }
+            let error = match fetch_committed(consumer, asked, QUESTION_TIMEOUT) {
                 Ok(committed) => break committed,
                 Err(error) => error,
             };
@@ -205,12 +209,12 @@ fn apply(consumer: &BaseConsumer<Assignment>, list: &TopicPartitionList) -> Resu
 }
 
 /// The committed offsets of partitions; fails where that of one can't be had.
-fn committed(consumer: &BaseConsumer<Assignment>, list: &TopicPartitionList) -> Result<TopicPartitionList, KafkaError> {
-    let mut asked = TopicPartitionList::with_capacity(list.count());
-    for element in list.elements() {
-        asked.add_partition(element.topic(), element.partition());
-    }
-    let committed = consumer.committed_offsets(asked, OFFSETS_TIMEOUT)?;
+pub(super) fn fetch_committed(
+    consumer: &BaseConsumer<Assignment>,
+    asked: TopicPartitionList,
+    timeout: Duration,
+) -> Result<TopicPartitionList, KafkaError> {
+    let committed = consumer.committed_offsets(asked, timeout)?;
     committed.elements().iter().try_for_each(TopicPartitionListElem::error)?;
     Ok(committed)
 }

@@ -15,7 +15,7 @@ use rdkafka::topic_partition_list::Offset;
 use tracing::{debug, error, info, warn};
 
 use super::outbox::{Failure, Outbox, Partition, Shared};
-use super::rebalance::Assignment;
+use super::rebalance::{Assignment, fetch_committed};
 use super::sender::Sender;
 use super::transaction::{Remedy, TransactionError};
 use super::{consumer, producer, transactional_id};
@@ -355,11 +355,10 @@ impl Worker<'_> {
         for (partition, _) in wanted {
             list.add_partition(topic(*partition), partition.1);
         }
-        let committed = consumer.committed_offsets(list, OFFSETS_TIMEOUT)?;
+        let committed = fetch_committed(consumer, list, OFFSETS_TIMEOUT)?;
         let mut targets = TopicPartitionList::with_capacity(wanted.len());
         for (partition, first) in wanted {
             let Some(found) = committed.find_partition(topic(*partition), partition.1) else { continue };
-            found.error()?;
             let target = if let Offset::Offset(offset) = found.offset() { offset } else { *first };
             targets.add_partition_offset(topic(*partition), partition.1, Offset::Offset(target))?;
         }
