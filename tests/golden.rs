@@ -20,8 +20,6 @@ use apache_avro::Schema;
 use bumpalo::Bump;
 use event_normalizer::avro::{self, Encoder};
 use event_normalizer::commands::translate;
-use event_normalizer::envelope::{Envelope, Origin, Source};
-use event_normalizer::event::Instant;
 use event_normalizer::vendors::{ADAPTERS, Adapter, Outcome, Reading};
 use fixtures::Fixture;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -104,15 +102,7 @@ fn outcomes(adapter: &Adapter, fixture: &Fixture) -> Result<Outcomes, Failed> {
         let bytes = normalized.bytes;
         let entry = match normalized.outcome {
             Outcome::Event(event) => {
-                let source = Source {
-                    kafka_topic: "raw",
-                    kafka_partition: 1,
-                    kafka_offset: 2,
-                    item_index: normalized.index,
-                    item_count: normalized.count,
-                };
-                let origin = Origin { vendor: adapter.vendor, account: hints.account, received_at: Instant(0), source };
-                let envelope = Envelope::wrap(event, origin, bytes, true, &arena);
+                let envelope = fixture.wrap(adapter, event, (normalized.index, normalized.count), bytes, &arena);
                 let mut framed = Vec::new();
                 ENCODER.encode(&envelope, &mut framed);
                 if let Err(error) = avro::check(&SCHEMA, &envelope, &framed) {

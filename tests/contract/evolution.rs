@@ -9,8 +9,6 @@ use apache_avro::types::Value as AvroValue;
 use apache_avro::writer::datum::GenericDatumWriter;
 use bumpalo::Bump;
 use event_normalizer::avro::{self, Encoder};
-use event_normalizer::envelope::{Envelope, Origin, Source};
-use event_normalizer::event::Instant;
 use event_normalizer::vendors::{ADAPTERS, Outcome, Reading};
 use serde_json::{Value, json};
 
@@ -175,16 +173,10 @@ fn golden_records() -> Vec<AvroValue> {
             let (arena, hints) = (Bump::new(), fixture.hints());
             adapter.normalize(&fixture.body, &hints, &Reading::default(), &arena, |normalized| {
                 let Outcome::Event(event) = normalized.outcome else { return };
-                let source = Source {
-                    kafka_topic: "raw",
-                    kafka_partition: 1,
-                    kafka_offset: 2,
-                    item_index: normalized.index,
-                    item_count: normalized.count,
-                };
-                let origin = Origin { vendor: adapter.vendor, account: hints.account, received_at: Instant(0), source };
+                let item = (normalized.index, normalized.count);
+                let envelope = fixture.wrap(adapter, event, item, normalized.bytes, &arena);
                 let mut framed = Vec::new();
-                encoder.encode(&Envelope::wrap(event, origin, normalized.bytes, true, &arena), &mut framed);
+                encoder.encode(&envelope, &mut framed);
                 records.push(avro::decode(&schema, &framed).unwrap());
             });
         }
