@@ -63,7 +63,7 @@ fn look_at_brokers(settings: &Settings) -> Exit {
         Err(error) => {
             eprintln!("error: {error}");
             match error {
-                TopicError::Unreachable(_) => Exit::Failure,
+                TopicError::Unreachable(_) | TopicError::Created(_) => Exit::Failure,
                 TopicError::NoPermission(_) => Exit::NoPermission,
                 TopicError::Missing(_) | TopicError::Refused(_) => Exit::Settings,
             }

@@ -159,7 +159,7 @@ async fn prepare(admin: &Admin, encoder: Encoder) -> Result<Result<Workers, Exit
     let settings = Arc::clone(&admin.settings);
     let found = eventually(admin, move || match topics::ensure(&settings) {
         Ok(_) => Step::Done(()),
-        Err(error @ TopicError::Unreachable(_)) => Step::Again(error.to_string()),
+        Err(error @ (TopicError::Unreachable(_) | TopicError::Created(_))) => Step::Again(error.to_string()),
         Err(error @ TopicError::NoPermission(_)) => Step::Never(error.to_string(), Exit::NoPermission),
         Err(error) => Step::Never(error.to_string(), Exit::Settings),
     });

@@ -23,6 +23,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum TopicError {
     /// The brokers don't answer: it can pass.
     Unreachable(KafkaError),
+    /// So many topics were created, and the brokers don't show all of them yet: it passes.
+    Created(usize),
     /// The settings and the cluster don't fit.
     Missing(MissingTopics),
     /// The cluster refuses to create them.
@@ -35,6 +37,7 @@ impl fmt::Display for TopicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(error) => write!(f, "the brokers don't answer: {error}"),
+            Self::Created(count) => write!(f, "{count} topics were created, and the brokers don't show all of them yet"),
             Self::Missing(missing) => missing.fmt(f),
             Self::Refused(error) => write!(f, "topics can't be created: {error:#}"),
             Self::NoPermission(topic) => write!(f, "the program needs Describe on the topic {topic}"),
@@ -98,6 +101,10 @@ pub fn ensure(settings: &Settings) -> Result<Found, TopicError> {
             create(settings, &creatable).map_err(TopicError::Refused)?;
             info!(topics = creatable.len(), "topics created");
             found = find(settings)?;
+            // A broker says that topics are created before it, or any other broker, knows of them.
+            if creatable.iter().any(|topic| !found.contains_key(*topic)) {
+                return Err(TopicError::Created(creatable.len()));
+            }
         }
     }
     let missing: BTreeSet<_> = wanted(settings).filter(|topic| !found.contains_key(topic)).collect();
