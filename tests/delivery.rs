@@ -142,6 +142,37 @@ fn at_least_once_loses_nothing_and_says_what_it_gives_up() {
     assert!(log.contains("at-least-once") && log.contains("duplicate"), "the log doesn't say what is given up");
 }
 
+/// Kafka takes any first sequence number of a producer that is new to a partition. Where its leader was not ready for the
+/// first batch and then takes the second one, librdkafka reports both as delivered.
+#[test]
+fn a_batch_that_was_never_taken_is_sent_again() {
+    const FEWER_RECORDS: usize = 4_000;
+    for guarantee in ["exactly-once", "at-least-once"] {
+        let scenario = Scenario::with_sources("untaken", 6);
+        // Of one vendor and to few partitions, so that there are requests with second batches among those on their way.
+        let load = generate(scenario.seed, FEWER_RECORDS, 0).into_iter().filter(|raw| raw.vendor == Vendor::Mobtexting);
+        let mut feed = scenario.feed(load.collect());
+        feed.send_rest();
+        let (address, proxy) = scenario.kafka.through_proxy();
+        let mut settings = scenario.settings();
+        settings["kafka"]["brokers"] = json!(address);
+        settings["kafka"]["producer_options"]["batch.num.messages"] = json!("1");
+        settings["topics"]["partitions"] = json!(1);
+        settings["delivery"]["guarantee"] = json!(guarantee);
+        settings["delivery"]["workers"] = json!(1);
+        proxy.misdirect_first_batches();
+        let mut normalizer = Normalizer::start(&settings);
+        scenario.until_drained(&mut normalizer);
+        assert_eq!(normalizer.terminate(SHUTDOWN_WITHIN), Some(0), "exit code");
+        assert!(proxy.batches_misdirected() > 1, "too few batches were misdirected");
+        let report = scenario.check(&feed);
+        match guarantee {
+            "exactly-once" => report.assert_exactly_once(),
+            _ => report.assert_at_least_once(),
+        }
+    }
+}
+
 #[test]
 fn transactional_input_leaves_no_lag() {
     let scenario = Scenario::with_sources("transactions", 3);

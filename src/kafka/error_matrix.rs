@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rdkafka::types::{RDKafkaApiKey as Key, RDKafkaRespErr};
 
-use self::trial::{Mock, Setup, Trial};
+use self::trial::{Setup, Trial};
 
 const ACTIONS: &str = include_str!("error_matrix/actions.tsv");
 
@@ -200,12 +200,8 @@ impl Pair {
             let exit = trial.exit()?.context("the worker ended though nobody asked it to")?;
             return Ok((format!("exit-{}", exit.code()), trial.log()));
         }
-        // The mock says of a duplicate that it has it and hasn't, so that more records would come after a gap.
-        let mock = if self.error == "DUPLICATE_SEQUENCE_NUMBER" { Mock::Pretends } else { Mock::Keeps };
-        if mock == Mock::Keeps {
-            trial.write(SECOND)?;
-            trial.until_committed()?;
-        }
+        trial.write(SECOND)?;
+        trial.until_committed()?;
 
         let log = trial.log();
         let action = match () {
@@ -222,7 +218,7 @@ impl Pair {
         };
         // One error leads to few attempts, and one that stays is met at a growing distance.
         ensure!(trial.aborted() <= 5 && trial.rebuilds() <= 5, "{action}, but the loop spins:\n{log}");
-        trial.finish(mock).with_context(|| action.to_owned())?;
+        trial.finish().with_context(|| action.to_owned())?;
         Ok((action.to_owned(), log))
     }
 

@@ -170,6 +170,9 @@ fn producer(settings: &Settings, transactional_id: Option<&str>) -> Result<Clien
     if let Some(id) = transactional_id {
         config.set("transactional.id", id);
         config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
+    } else {
+        // A batch that its leader was not ready for would be sent again behind the next one. A transaction hides that.
+        config.set("max.in.flight.requests.per.connection", "1");
     }
     apply(&mut config, &kafka.producer_options);
     Ok(config)

@@ -9,7 +9,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, TopicPartitionList};
 use tracing::warn;
@@ -33,6 +33,7 @@ const SLOW_END: Duration = Duration::from_secs(2);
 /// How long an abort waits for the first delivery report of its transaction (librdkafka#4849).
 const FIRST_REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
+const FLUSH_SLICE: Duration = Duration::from_millis(50);
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(1);
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -67,7 +68,7 @@ pub(super) enum SendError {
 #[derive(Debug, Default)]
 struct Reports {
     reports: AtomicU64,
-    /// The first failed delivery since the transaction began.
+    /// The first failed delivery since the transaction began; `Inconsistent` where it is not certain.
     failure: Mutex<Option<RDKafkaErrorCode>>,
     is_dirty: AtomicBool,
     has_lost_coordinator: AtomicBool,
@@ -98,14 +99,19 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         self.reports.fetch_add(1, Ordering::Relaxed);
-        if let Err((error, _)) = result {
-            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-            // What an abort purges was not refused by anyone.
-            if !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
-                && let Ok(mut failure) = self.failure.lock()
-            {
-                failure.get_or_insert(code);
-            }
+        let code = match result {
+            Ok(message) if message.offset() >= 0 => return,
+            // No broker said that it has the record: where a later batch of its partition was taken, librdkafka concludes
+            // that this one was, too. But a broker takes any first sequence number of a producer that is new to the
+            // partition, so the batch may be one that its leader was not ready for.
+            Ok(_) => RDKafkaErrorCode::Inconsistent,
+            Err((error, _)) => error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
+        };
+        // What an abort purges was not refused by anyone.
+        if !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+            && let Ok(mut failure) = self.failure.lock()
+        {
+            failure.get_or_insert(code);
         }
     }
 }
@@ -198,16 +204,17 @@ impl Sender {
     /// A delivery failed, or none was reported within the life of a transaction.
     pub fn wait_for_reports(&self) -> Result<(), TransactionError> {
         let deadline = Instant::now() + self.transaction_timeout;
-        while self.producer.in_flight_count() > 0 {
-            if self.failure().is_some() || Instant::now() > deadline {
-                break;
+        loop {
+            // In slices, since after a failure the rest is not worth waiting for.
+            let is_flushed = transaction::flush(&self.producer, FLUSH_SLICE);
+            match self.failure() {
+                Some(code) => return Err(KafkaError::MessageProduction(code).into()),
+                None if is_flushed => return Ok(()),
+                None if Instant::now() > deadline => {
+                    return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut).into());
+                }
+                None => {}
             }
-            thread::sleep(FULL_QUEUE_PAUSE);
-        }
-        match self.failure() {
-            Some(code) => Err(KafkaError::MessageProduction(code).into()),
-            None if self.producer.in_flight_count() > 0 => Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut).into()),
-            None => Ok(()),
         }
     }
 
@@ -249,6 +256,8 @@ impl Sender {
         }
         self.stale_group = is_seeded(Fault::GroupStale).then(|| Arc::clone(&group));
         self.send_offsets(offsets.clone(), group)?;
+        // Before librdkafka does, which commits also what it only believes to be delivered.
+        self.wait_for_reports()?;
         retry(|| transaction::commit(&self.producer))
     }
 

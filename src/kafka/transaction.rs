@@ -2,10 +2,12 @@
 
 use std::ffi::CStr;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::bindings;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
+use rdkafka::types::RDKafkaRespErr;
 
 /// An error of a transaction call, as librdkafka describes it.
 #[derive(Debug, Clone)]
@@ -100,6 +102,17 @@ impl From<KafkaError> for TransactionError {
         let is_fatal = matches!(code, RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced);
         Self { code, text: error.to_string(), is_fatal, requires_abort: true, is_retriable: false }
     }
+}
+
+/// Has everything sent without delay, and waits until all of it was reported; says whether it was within `timeout`.
+///
+/// As with [`commit`], the wrapper's own call would return late.
+#[expect(unsafe_code, reason = "the binding's flush polls in slices that don't return early")]
+pub(super) fn flush<C: ProducerContext>(producer: &ThreadedProducer<C>, timeout: Duration) -> bool {
+    let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the pointer is that of a live client, which the borrowed producer keeps alive for the whole call.
+    let code = unsafe { bindings::rd_kafka_flush(producer.client().native_ptr(), timeout) };
+    code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
 /// Commits the open transaction: flushes what is in flight, then ends it at the coordinator.

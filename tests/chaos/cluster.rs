@@ -10,9 +10,9 @@ use nix::sys::signal::Signal;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataTopic;
 
-use crate::proxy::Proxy;
 use crate::support::kafka::Kafka;
 use crate::support::node::{Node, free_ports};
+use crate::support::proxy::Proxy;
 use crate::support::wait::eventually;
 use crate::support::{jars, lock};
 

@@ -8,7 +8,6 @@ mod cluster;
 mod history;
 mod ledger;
 mod nemesis;
-mod proxy;
 mod recovery;
 mod resources;
 mod run;

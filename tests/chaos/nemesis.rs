@@ -12,9 +12,9 @@ use serde_json::json;
 use crate::alarm::Alarm;
 use crate::cluster::{Cluster, Role};
 use crate::history::History;
-use crate::proxy::Proxy;
 use crate::support::normalizer::Normalizer;
 use crate::support::progress::Progress;
+use crate::support::proxy::Proxy;
 use crate::support::scenario::{SESSION_TIMEOUT_MS, SHUTDOWN_WITHIN};
 use crate::support::wait::poll;
 

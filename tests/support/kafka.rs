@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -21,10 +21,14 @@ use super::jars;
 use super::leash::Leash;
 use super::lock;
 use super::node::{Node, free_ports};
+use super::proxy::Proxy;
 use super::wait::poll;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const REQUEST_WITHIN: Duration = Duration::from_secs(30);
+
+const NOT_OURS: &str = "which can't be done with a container or with the one that KAFKA_BROKERS names: unset KAFKA_BROKERS \
+                        and install Java and Maven";
 
 /// What every broker of ours is told, node or container.
 const BROKER_SETTINGS: &[(&str, &str)] = &[
@@ -57,6 +61,14 @@ pub struct Kafka {
     /// Of the topics that the tests make.
     replication: i32,
     origin: Origin,
+    proxied: Option<Proxied>,
+}
+
+/// A listener of a node of ours whose clients are sent to a proxy.
+struct Proxied {
+    proxy_port: u16,
+    behind: u16,
+    proxy: OnceLock<Proxy>,
 }
 
 enum Origin {
@@ -90,12 +102,13 @@ impl Kafka {
         }
         let missing = jars::missing();
         if missing.is_empty() {
-            let [port, controller_port] = free_ports()?;
+            let [port, controller, proxy_port, behind] = free_ports()?;
             let brokers = format!("127.0.0.1:{port}");
-            let mut node = Node::new(brokers.clone(), properties(port, controller_port))?;
+            let mut node = Node::new(brokers.clone(), properties(port, controller, proxy_port, behind))?;
             node.launch()?;
             node.wait_ready()?;
-            return Ok(Kafka { brokers, replication: 1, origin: Origin::Node(Mutex::new(node)) });
+            let proxied = Some(Proxied { proxy_port, behind, proxy: OnceLock::new() });
+            return Ok(Kafka { brokers, replication: 1, origin: Origin::Node(Mutex::new(node)), proxied });
         }
         start_container().map_err(|error| {
             anyhow!(
@@ -110,7 +123,7 @@ impl Kafka {
 
     /// Brokers that somebody else runs.
     pub fn named(brokers: String, replication: i32) -> Kafka {
-        Kafka { brokers, replication, origin: Origin::Named }
+        Kafka { brokers, replication, origin: Origin::Named, proxied: None }
     }
 
     /// The addresses for `bootstrap.servers`.
@@ -128,15 +141,22 @@ impl Kafka {
     /// Fails the test where the broker isn't a node of ours: what a restart would have shown isn't shown then.
     pub fn restart(&self, stop: Signal) {
         let Origin::Node(node) = &self.origin else {
-            panic!(
-                "this test restarts its broker, which can't be done with a container or with the one that \
-                 KAFKA_BROKERS names: unset KAFKA_BROKERS and install Java {} and Maven",
-                jars::JAVA_MIN
-            );
+            panic!("this test restarts its broker, {NOT_OURS}");
         };
         let mut node = lock(node);
         let restarted = node.stop(stop).and_then(|()| node.launch()).and_then(|()| node.wait_ready());
         restarted.unwrap_or_else(|error| panic!("restart the broker: {error:#}"));
+    }
+
+    /// The address of a proxy through which alone its clients reach the broker, and the proxy.
+    ///
+    /// Fails the test where the broker isn't a node of ours.
+    pub fn through_proxy(&self) -> (String, &Proxy) {
+        let Some(Proxied { proxy_port, behind, proxy }) = &self.proxied else {
+            panic!("this test puts a proxy before its broker, {NOT_OURS}");
+        };
+        let start = || Proxy::start(*proxy_port, *behind).unwrap_or_else(|error| panic!("start a proxy: {error:#}"));
+        (format!("127.0.0.1:{proxy_port}"), proxy.get_or_init(start))
     }
 
     /// How many replicas the topics of the tests have.
@@ -190,16 +210,16 @@ fn within() -> AdminOptions {
 }
 
 /// The properties of a node that is alone.
-fn properties(port: u16, controller_port: u16) -> Vec<String> {
+fn properties(port: u16, controller: u16, proxy: u16, behind: u16) -> Vec<String> {
     let mut lines = vec![
         "process.roles=broker,controller".to_owned(),
         "node.id=1".to_owned(),
-        format!("controller.quorum.voters=1@127.0.0.1:{controller_port}"),
+        format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
         "controller.listener.names=CONTROLLER".to_owned(),
-        format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"),
-        format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port}"),
+        format!("listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}"),
+        format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy}"),
         "inter.broker.listener.name=PLAINTEXT".to_owned(),
-        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned(),
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT".to_owned(),
     ];
     lines.extend(BROKER_SETTINGS.iter().map(|(key, value)| format!("{key}={value}")));
     lines
@@ -217,7 +237,8 @@ fn start_container() -> Result<Kafka> {
     let leash = Leash::on_container(container.id());
     let brokers = format!("127.0.0.1:{}", container.get_host_port_ipv4(apache::KAFKA_PORT)?);
     wait_ready(&brokers, || Ok(()))?;
-    Ok(Kafka { brokers, replication: 1, origin: Origin::Container { _container: Box::new(container), _leash: leash } })
+    let origin = Origin::Container { _container: Box::new(container), _leash: leash };
+    Ok(Kafka { brokers, replication: 1, origin, proxied: None })
 }
 
 /// Waits until the broker answers with metadata in which every partition has a leader; an open port says little.

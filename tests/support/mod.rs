@@ -13,6 +13,7 @@ pub mod load;
 pub mod node;
 pub mod normalizer;
 pub mod progress;
+pub mod proxy;
 pub mod reader;
 pub mod registry;
 pub mod scenario;

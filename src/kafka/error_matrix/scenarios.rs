@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use rdkafka::types::RDKafkaApiKey as Key;
 
 use super::code;
-use super::trial::{Mock, Role, Setup, Trial};
+use super::trial::{Role, Setup, Trial};
 use crate::exit::Exit;
 
 type Scenario = (&'static str, fn() -> Result<()>);
@@ -81,7 +81,7 @@ fn slow_coordinator() -> Result<()> {
     trial.until_committed()?;
     trial.until("the producer was replaced", |trial| trial.rebuilds() > 0)?;
     ensure!(trial.aborted() == 0, "the transaction was aborted:\n{}", trial.log());
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 fn moving_coordinator() -> Result<()> {
@@ -96,7 +96,7 @@ fn moving_coordinator() -> Result<()> {
         trial.until_committed()?;
     }
     ensure!(trial.aborted() == 0, "the transaction was aborted:\n{}", trial.log());
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 fn broker_down(role: Role) -> Result<()> {
@@ -113,7 +113,7 @@ fn broker_down(role: Role) -> Result<()> {
     trial.until_committed()?;
     ensure!(trial.aborted() == 0, "an outage is waited for, not aborted:\n{}", trial.log());
     ensure!(trial.rebuilds() <= 1, "{} new producers for one outage:\n{}", trial.rebuilds(), trial.log());
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 /// The producer may wait for ever for the coordinator that it knows (librdkafka#5456, #5511): it has to be left behind.
@@ -127,7 +127,7 @@ fn lost_group_coordinator() -> Result<()> {
     trial.give(Role::GroupCoordinator, 1)?;
     trial.until_committed()?;
     trial.cluster.broker_up(3)?;
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 fn timed_out_delivery() -> Result<()> {
@@ -140,7 +140,7 @@ fn timed_out_delivery() -> Result<()> {
     trial.cluster.broker_up(3)?;
     trial.until_committed()?;
     ensure!(trial.dead_letters() == 0, "a record was set aside though no broker has refused it");
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 /// The partition is lost while the output's leader is away: no report has come, and nothing has failed that would purge what
@@ -159,7 +159,7 @@ fn missing_report() -> Result<()> {
     // 5 s, and 2 s until the group is together again. The message's own time-out of 10 s would have reported it too.
     ensure!(lost_at.elapsed() < Duration::from_secs(9), "the abort took {:?}", lost_at.elapsed());
     trial.cluster.broker_up(3)?;
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 fn topic_disappears() -> Result<()> {
@@ -170,7 +170,7 @@ fn topic_disappears() -> Result<()> {
     trial.set_output_error(code("NO_ERROR")?)?;
     trial.until_committed()?;
     ensure!(trial.aborted() == 0, "the transaction was aborted:\n{}", trial.log());
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 fn many_retries() -> Result<()> {
@@ -187,7 +187,7 @@ fn many_retries() -> Result<()> {
         }
     }
     ensure!(trial.aborted() == 0, "a transaction was aborted:\n{}", trial.log());
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 fn many_aborts() -> Result<()> {
@@ -200,7 +200,7 @@ fn many_aborts() -> Result<()> {
     ensure!(began_at.elapsed() > Duration::from_secs(3), "five attempts took {:?}", began_at.elapsed());
     // Each is told by librdkafka in a line that also stands for a request that may still arrive.
     ensure_counts(&trial, 5, 5)?;
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 fn many_fatal_errors() -> Result<()> {
@@ -233,7 +233,7 @@ fn unstable_offsets() -> Result<()> {
     trial.write(1)?;
     trial.until_committed()?;
     ensure!(trial.aborted() == 1, "{} transactions were aborted:\n{}", trial.aborted(), trial.log());
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 /// Without any record, since the mock forgets offsets: a record that was read would be read again, and committed.
@@ -247,7 +247,7 @@ fn idle_group_right() -> Result<()> {
     trial.cluster.clear_request_errors(Key::JoinGroup);
     trial.until("the worker was ready again", |trial| trial.status.is_ready())?;
     trial.write(1)?;
-    trial.finish(Mock::Keeps)
+    trial.finish()
 }
 
 fn stop_amid_errors() -> Result<()> {

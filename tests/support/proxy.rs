@@ -1,9 +1,11 @@
 //! A TCP proxy in front of a broker: knows of Kafka's protocol how long a request is and what kind it is, and can delay,
 //! cut, or deliver late.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +15,14 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
+
+use super::lock;
+
+/// How long a batch is held back before it is misdirected: the client sends more meanwhile.
+const HOLD: Duration = Duration::from_millis(100);
+
+/// A partition that no topic has.
+const NO_PARTITION: i32 = 99_999;
 
 /// How long the connection of a late request stays open after it was delivered.
 const LINGER: Duration = Duration::from_secs(5);
@@ -30,6 +40,9 @@ const END_TXN: i16 = 26;
 /// A proxy that runs until the test process ends.
 pub struct Proxy(Arc<Faults>);
 
+/// Name of the topic, and number.
+type Partition = (Vec<u8>, i32);
+
 /// What the proxy does to requests now. Delays are in milliseconds.
 #[derive(Default)]
 struct Faults {
@@ -38,6 +51,8 @@ struct Faults {
     /// Delays of the next requests that end a transaction.
     late_ends: Mutex<Vec<Duration>>,
     late_ends_delivered: AtomicUsize,
+    /// The partitions whose first batch was misdirected; none where that is not asked for.
+    misdirected: Mutex<Option<HashSet<Partition>>>,
     /// Counts the cuts of connections to the transaction coordinator.
     cuts: watch::Sender<usize>,
 }
@@ -82,12 +97,23 @@ impl Proxy {
     /// Of the next requests that end a transaction, as many as there are delays: cuts the client off, and delivers the
     /// request so much later, when the client has long asked again.
     pub fn deliver_ends_late(&self, delays: Vec<Duration>) {
-        *self.0.late_ends() = delays;
+        *lock(&self.0.late_ends) = delays;
     }
 
     /// How many ends of transactions were delivered late so far.
     pub fn late_ends_delivered(&self) -> usize {
         self.0.late_ends_delivered.load(Ordering::Relaxed)
+    }
+
+    /// Has the first batch for each partition refused, while the batches behind it are taken: what a leader does that is
+    /// not ready when the first one comes.
+    pub fn misdirect_first_batches(&self) {
+        *lock(&self.0.misdirected) = Some(HashSet::new());
+    }
+
+    /// How many batches were misdirected since that was asked for; they are no more from here on.
+    pub fn batches_misdirected(&self) -> usize {
+        lock(&self.0.misdirected).take().map_or(0, |partitions| partitions.len())
     }
 
     /// Ends all faults.
@@ -99,9 +125,61 @@ impl Proxy {
 }
 
 impl Faults {
-    fn late_ends(&self) -> MutexGuard<'_, Vec<Duration>> {
-        self.late_ends.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether this request has the first batch for its partition, and is misdirected now.
+    fn misdirect(&self, request: &mut [u8]) -> bool {
+        let mut misdirected = lock(&self.misdirected);
+        let Some(partitions) = misdirected.as_mut() else { return false };
+        let Some((topic, number)) = produced_partition(request) else { return false };
+        let partition = i32::from_be_bytes(request[number..][..4].try_into().expect("four bytes"));
+        let is_first = partitions.insert((request[topic].to_vec(), partition));
+        if is_first {
+            request[number..][..4].copy_from_slice(&NO_PARTITION.to_be_bytes());
+        }
+        is_first
     }
+}
+
+/// Where a produce request has the name of its topic and the number of its partition: librdkafka writes one of each. None
+/// of versions before 9, which are laid out otherwise.
+fn produced_partition(request: &[u8]) -> Option<(Range<usize>, usize)> {
+    const VERSION: usize = 6;
+    const CLIENT_ID: usize = 12;
+    let version = i16::from_be_bytes(request.get(VERSION..VERSION + 2)?.try_into().ok()?);
+    let client_id = i16::from_be_bytes(request.get(CLIENT_ID..CLIENT_ID + 2)?.try_into().ok()?);
+    if version < 9 {
+        return None;
+    }
+    // Behind the client's id stand tags, of which there are none.
+    let mut at = CLIENT_ID + 2 + usize::try_from(client_id).ok()? + 1;
+    skip_compact(request, &mut at)?; // The transactional id.
+    at += 2 + 4; // Acknowledgments and time-out.
+    read_varint(request, &mut at)?; // One topic.
+    let topic = skip_compact(request, &mut at)?;
+    read_varint(request, &mut at)?; // One partition.
+    request.get(at..at + 4)?;
+    Some((topic, at))
+}
+
+/// Steps over a string with its length before it, and says where it stands.
+fn skip_compact(bytes: &[u8], at: &mut usize) -> Option<Range<usize>> {
+    // One more than the length; zero is null.
+    let length = read_varint(bytes, at)?.saturating_sub(1);
+    let start = *at;
+    *at += length;
+    bytes.get(start..*at).map(|_| start..*at)
+}
+
+fn read_varint(bytes: &[u8], at: &mut usize) -> Option<usize> {
+    let mut value = 0;
+    for shift in [0, 7, 14, 21, 28] {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        value |= usize::from(byte & 0x7F) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// Why a connection's requests are not passed on any more.
@@ -151,14 +229,17 @@ async fn pass_requests(
 ) -> End {
     let mut is_coordinator = false;
     loop {
-        let Some(request) = read_request(from).await else { return End::Closed };
+        let Some(mut request) = read_request(from).await else { return End::Closed };
         let kind = i16::from_be_bytes([request[4], request[5]]);
         is_coordinator |= matches!(kind, INIT_PRODUCER_ID | ADD_PARTITIONS_TO_TXN | ADD_OFFSETS_TO_TXN | END_TXN);
         asks_coordinator.store(is_coordinator, Ordering::Relaxed);
         if kind == END_TXN
-            && let Some(delay) = faults.late_ends().pop()
+            && let Some(delay) = lock(&faults.late_ends).pop()
         {
             return End::Late(request, delay);
+        }
+        if kind == PRODUCE && faults.misdirect(&mut request) {
+            sleep(HOLD).await;
         }
         let delay = match kind {
             PRODUCE => &faults.produce_delay,
