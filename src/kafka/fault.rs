@@ -2,6 +2,9 @@
 //! `seeded-faults` has any; no other build looks at the variable.
 
 use clap::ValueEnum;
+use rdkafka::consumer::BaseConsumer;
+
+use crate::settings::Settings;
 
 /// What a loop may get wrong. Named in the environment variable `SEEDED_FAULT`, one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,7 +21,7 @@ pub(super) enum Fault {
     RewindSkipped,
     /// Keeps the transaction open while its partitions go.
     RevokeIgnored,
-    /// Commits the transaction of partitions that are somebody else's already.
+    /// Commits also for partitions that are somebody else's already: as no member, of whom the coordinator checks nothing.
     LostCommitted,
     /// Keeps a producer whose end of a transaction may still be on its way.
     DirtyKept,
@@ -39,6 +42,22 @@ static SEEDED: std::sync::LazyLock<Option<Fault>> = std::sync::LazyLock::new(|| 
         }
     }
 });
+
+/// Of [`Fault::LostCommitted`]: a consumer of the group that never joins it.
+#[cfg(feature = "seeded-faults")]
+pub(super) fn stranger(settings: &Settings) -> Option<&'static BaseConsumer> {
+    static STRANGER: std::sync::OnceLock<Option<BaseConsumer>> = std::sync::OnceLock::new();
+    if !is_seeded(Fault::LostCommitted) {
+        return None;
+    }
+    STRANGER.get_or_init(|| super::consumer(settings).ok()?.create().ok()).as_ref()
+}
+
+/// Of [`Fault::LostCommitted`]: nobody.
+#[cfg(not(feature = "seeded-faults"))]
+pub(super) const fn stranger(_: &Settings) -> Option<&'static BaseConsumer> {
+    None
+}
 
 /// Whether the loop is to have this fault.
 #[cfg(feature = "seeded-faults")]

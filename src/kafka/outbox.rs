@@ -13,7 +13,7 @@ use rdkafka::message::{BorrowedMessage, Message, OwnedHeaders};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use super::dead_letter::{self, Place};
-use super::fault::{Fault, is_seeded};
+use super::fault::{Fault, is_seeded, stranger};
 use super::headers;
 use super::sender::{Outgoing, SendError, Sender, is_refusal};
 use super::source::Source;
@@ -150,7 +150,8 @@ impl Outbox {
     }
 
     /// Takes a new sender in place of one that can't be used any more; what was open is read again.
-    pub fn replace_sender(&mut self, sender: Sender) {
+    pub fn replace_sender(&mut self, mut sender: Sender) {
+        sender.take_over(&mut self.sender);
         self.sender = sender;
     }
 
@@ -333,7 +334,10 @@ impl Outbox {
         let started_at = Instant::now();
         self.step_over_markers(consumer, shared);
         let offsets = self.offsets(shared).map_err(TransactionError::from)?;
-        self.sender.commit(&offsets, consumer)?;
+        match stranger(&shared.settings) {
+            Some(stranger) => self.sender.commit(&offsets, stranger)?,
+            None => self.sender.commit(&offsets, consumer)?,
+        }
 
         let metrics = &shared.metrics;
         metrics.transactions_committed.inc();

@@ -191,6 +191,11 @@ impl Sender {
         }
     }
 
+    /// Of [`Fault::GroupStale`]: keeps the metadata that the sender before had.
+    pub fn take_over(&mut self, before: &mut Self) {
+        self.stale_group = before.stale_group.take();
+    }
+
     /// Of [`Fault::DeadLetterOutside`]: sends without a transaction.
     pub fn send_outside(&self, record: Outgoing<'_>) {
         if let Some(outsider) = &self.outsider {
