@@ -12,7 +12,7 @@ use super::cache;
 pub const KAFKA_VERSION: &str = "4.3.1";
 
 /// The oldest Java that runs this Kafka and the other programs.
-pub const JAVA_MIN: u32 = 17;
+const JAVA_MIN: u32 = 17;
 
 /// The files of this folder that the broker is made of.
 pub fn file(name: &str) -> PathBuf {

@@ -1,5 +1,5 @@
 //! A TCP proxy in front of a broker: knows of Kafka's protocol how long a request is and what kind it is, and can delay,
-//! cut, or deliver late.
+//! cut, deliver late, or send astray.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
@@ -121,6 +121,7 @@ impl Proxy {
         self.delay_coordinator(Duration::ZERO);
         self.delay_produce(Duration::ZERO);
         self.deliver_ends_late(Vec::new());
+        *lock(&self.0.misdirected) = None;
     }
 }
 
