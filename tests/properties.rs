@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use bumpalo::Bump;
 use event_normalizer::envelope::{Envelope, Origin, Source};
 use event_normalizer::event::Instant;
-use event_normalizer::vendors::{ADAPTERS, Adapter, Hints, Outcome, Reading};
+use event_normalizer::vendors::{self, ADAPTERS, Adapter, Hints, Outcome, Reading};
 use fixtures::Fixture;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -60,6 +60,43 @@ fn normalize(adapter: &Adapter, hints: &Hints<'_>, body: &[u8]) -> Vec<Summary> 
         });
     });
     summaries
+}
+
+/// Everything that becomes of a body.
+fn outcomes(adapter: &Adapter, hints: &Hints<'_>, body: &[u8]) -> Vec<String> {
+    let (arena, mut outcomes) = (Bump::new(), Vec::new());
+    adapter.normalize(body, hints, &Reading::default(), &arena, |normalized| outcomes.push(format!("{normalized:?}")));
+    outcomes
+}
+
+/// The adapter without its way past the split.
+fn with_split(adapter: &Adapter) -> Adapter {
+    Adapter { read_usual: None, ..*adapter }
+}
+
+#[test]
+fn what_stands_around_a_batch_is_read_on_both_ways() {
+    let infobip = vendors::find("infobip").expect("a vendor");
+    let hints = Hints { channel: Some("sms"), ..Hints::default() };
+    let report = r#"{"messageId":"m-1","status":{"name":"DELIVERED_TO_HANDSET","groupName":"DELIVERED"}}"#;
+    for (before, after, events) in [
+        ("", "", 1),
+        ("", r#","messageCount":1"#, 1),
+        (r#""messageCount":1,"#, "", 1),
+        (r#""results":[],"#, "", 1),
+        ("", r#","results":[]"#, 0),
+        ("", r#","r\u0065sults":[]"#, 0),
+        ("", r#","results":{}"#, 0),
+        ("", r#","more":{"results":[]}"#, 1),
+        ("", r#","messageCount""#, 0),
+        ("", "]", 0),
+        ("", "} {", 0),
+    ] {
+        let body = format!(r#"{{{before}"results":[{report}]{after}}}"#);
+        let found = outcomes(infobip, &hints, body.as_bytes());
+        assert_eq!(found, outcomes(&with_split(infobip), &hints, body.as_bytes()), "{body}");
+        assert_eq!(found.iter().filter(|outcome| outcome.contains("outcome: Event")).count(), events, "{body}");
+    }
 }
 
 /// The items of a body, where it is a batch.
@@ -132,6 +169,32 @@ fn reverse_keys(value: &mut Value) {
         Value::Array(elements) => elements.iter_mut().for_each(reverse_keys),
         _ => {}
     }
+}
+
+/// Pieces of JSON that a slip could put somewhere or leave out.
+fn piece() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(
+        &[
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"",
+            "\\",
+            " ",
+            "\n",
+            "0",
+            "-",
+            "null",
+            "{},",
+            "\"results\":[],",
+            "\"event\":1,",
+            "\"validation_key\":1,\"challenge\":1,",
+            "é",
+        ][..],
+    )
 }
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -221,6 +284,32 @@ proptest! {
         prop_assert_eq!(after.len(), before.len() + 1);
         prop_assert_eq!(&after[..before.len()], &before[..]);
         prop_assert_eq!(&after[before.len()], &before[index]);
+    }
+
+    #[test]
+    fn the_way_without_a_split_gives_what_the_way_with_it_gives(
+        case in any::<Index>(),
+        is_pretty in any::<bool>(),
+        is_repeated in any::<bool>(),
+        slips in proptest::collection::vec((any::<Index>(), 0..4_usize, piece()), 0..3),
+    ) {
+        let case = case.get(&CASES);
+        let hints = case.fixture.hints();
+        let mut body = case.body.clone();
+        if is_repeated && let Some(items) = items(case.adapter, &mut body) {
+            items.extend(items.clone());
+        }
+        let print = if is_pretty { serde_json::to_vec_pretty } else { serde_json::to_vec };
+        let mut body = print(&body).expect("a value is JSON");
+        for (place, length, piece) in slips {
+            // Between two tokens, where a slip is likelier to leave JSON.
+            let is_between = |place: &usize| *place == 0 || b"{}[],:\"".contains(&body[place - 1]);
+            let places: Vec<_> = (0..=body.len()).filter(is_between).collect();
+            let place = places[place.index(places.len())];
+            let end = body.len().min(place + length);
+            body.splice(place..end, piece.bytes());
+        }
+        prop_assert_eq!(outcomes(case.adapter, &hints, &body), outcomes(&with_split(case.adapter), &hints, &body));
     }
 
     #[test]

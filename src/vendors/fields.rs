@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use arrayvec::ArrayString;
 use bumpalo::Bump;
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimeParser;
@@ -21,19 +22,31 @@ use crate::vendors::json;
 
 /// Text, or a whole number taken as its digits: vendors print the same id either way. Borrows where there is no escape.
 #[derive(Debug, Clone)]
-pub struct Text<'a>(Cow<'a, str>);
+pub enum Text<'a> {
+    Borrowed(&'a str),
+    Unescaped(String),
+    Digits(ArrayString<INTEGER_DIGITS>),
+}
+
+/// Of the longest 64-bit integers: twenty digits, or nineteen and a sign.
+const INTEGER_DIGITS: usize = 20;
 
 impl<'a> Text<'a> {
-    /// The text, moved into the arena where it had to be unescaped.
+    /// The text, moved into the arena where it is not borrowed.
     pub fn keep(self, arena: &'a Bump) -> &'a str {
-        match self.0 {
-            Cow::Borrowed(text) => text,
-            Cow::Owned(text) => arena.alloc_str(&text),
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Unescaped(text) => arena.alloc_str(&text),
+            Self::Digits(text) => arena.alloc_str(&text),
         }
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        match self {
+            Self::Borrowed(text) => text,
+            Self::Unescaped(text) => text,
+            Self::Digits(text) => text,
+        }
     }
 }
 
@@ -48,23 +61,29 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Borrowed(text)))
+                Ok(Text::Borrowed(text))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+                Ok(Text::Unescaped(text.to_owned()))
             }
 
-            fn visit_u64<E>(self, number: u64) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(number.to_string())))
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Text<'a>, E> {
+                digits(number)
             }
 
-            fn visit_i64<E>(self, number: i64) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(number.to_string())))
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Text<'a>, E> {
+                digits(number)
             }
         }
         deserializer.deserialize_any(TextVisitor(PhantomData))
     }
+}
+
+fn digits<'a, E: de::Error>(number: impl itoa::Integer) -> Result<Text<'a>, E> {
+    let mut buffer = itoa::Buffer::new();
+    let digits = ArrayString::from(buffer.format(number));
+    digits.map(Text::Digits).map_err(|_| E::custom("expected a whole number of at most 19 digits"))
 }
 
 /// The text of an optional field; the empty text counts as absent.
@@ -227,7 +246,10 @@ pub fn time(text: &str, zone: Option<&Zone>) -> Option<Time> {
         return known_zone(Timestamp::from_millisecond(milliseconds).ok()?);
     }
     let text = cut_fraction(text);
-    if let Ok(timestamp) = PARSER.parse_timestamp(&*text) {
+    // A parse that fails costs more than one that doesn't.
+    if names_offset(&text)
+        && let Ok(timestamp) = PARSER.parse_timestamp(&*text)
+    {
         return known_zone(timestamp);
     }
     let local = PARSER.parse_datetime(&*text).ok()?;
@@ -239,6 +261,12 @@ pub fn time(text: &str, zone: Option<&Zone>) -> Option<Time> {
     let time_zone = zone.map_or(&utc, |zone| &zone.time_zone);
     let timestamp = time_zone.to_ambiguous_zoned(local).disambiguate(Disambiguation::Compatible).ok()?.timestamp();
     Some(Time { instant: instant(timestamp), is_zone_assumed: true })
+}
+
+/// Whether a `Z` or a sign stands behind the date.
+fn names_offset(text: &str) -> bool {
+    const DATE: usize = "2026-03-03".len();
+    text.bytes().skip(DATE).any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-'))
 }
 
 fn known_zone(timestamp: Timestamp) -> Option<Time> {
@@ -380,6 +408,13 @@ fn looks_like_number(raw: &str) -> bool {
 
 pub fn is_mail(raw: &str) -> bool {
     raw.split_once('@').is_some_and(|(user, domain)| !user.is_empty() && domain.contains('.'))
+}
+
+/// A vendor's word in small letters.
+pub fn small<'a>(word: &str, arena: &'a Bump) -> &'a str {
+    let word = arena.alloc_str(word);
+    word.make_ascii_lowercase();
+    word
 }
 
 fn lower<'a>(raw: &'a str, arena: &'a Bump) -> &'a str {

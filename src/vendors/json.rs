@@ -3,16 +3,23 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
-use serde_path_to_error::{Path, Segment};
+use serde_path_to_error::{Path, Segment, Track};
 
 use crate::reject::{Reason, Reject};
 use crate::vendors::Batch;
+
+/// Room for the keys of an object before it has to grow.
+const KEYS_USUAL: usize = 24;
+/// So many keys are compared each with each; beyond that it would take the square of their number.
+const KEYS_FEW: usize = 48;
 
 /// More repairs than this in one item are not a slip of the vendor.
 const REPAIRS_MAX: usize = 16;
@@ -23,18 +30,18 @@ pub enum Items<'a> {
     /// The body is one item.
     One(&'a str),
     /// The elements of a batch, in order.
-    Many(Vec<&'a RawValue>),
+    Many(BumpVec<'a, &'a RawValue>),
 }
 
 /// Splits a valid JSON text into its items.
 ///
 /// # Errors
 /// The text is not JSON.
-pub fn split(text: &str, batch: Batch) -> Result<Items<'_>, NotJson> {
+pub fn split<'a>(text: &'a str, batch: Batch, arena: &'a Bump) -> Result<Items<'a>, NotJson> {
     let splitter = match batch {
-        Batch::Never => Splitter { key: None, takes_arrays: false },
-        Batch::Array => Splitter { key: None, takes_arrays: true },
-        Batch::Key(key) => Splitter { key: Some(key), takes_arrays: false },
+        Batch::Never => Splitter { key: None, takes_arrays: false, arena },
+        Batch::Array => Splitter { key: None, takes_arrays: true, arena },
+        Batch::Key(key) => Splitter { key: Some(key), takes_arrays: false, arena },
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let many = deserializer.deserialize_any(splitter).map_err(|_| NotJson)?;
@@ -47,20 +54,21 @@ pub struct NotJson;
 
 /// Collects the elements of an array, or of the array under `key` of an object. An empty array is an empty batch for
 /// every vendor.
-struct Splitter {
+struct Splitter<'a> {
     key: Option<&'static str>,
     takes_arrays: bool,
+    arena: &'a Bump,
 }
 
-impl<'de> Visitor<'de> for Splitter {
-    type Value = Option<Vec<&'de RawValue>>;
+impl<'de: 'a, 'a> Visitor<'de> for Splitter<'a> {
+    type Value = Option<BumpVec<'a, &'a RawValue>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut items = Vec::new();
+        let mut items = BumpVec::new_in(self.arena);
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
@@ -72,7 +80,7 @@ impl<'de> Visitor<'de> for Splitter {
         while let Some(key) = map.next_key::<Key<'de>>()? {
             if Some(&*key.0) == self.key {
                 // The last one holds where the key stands twice.
-                items = map.next_value::<Elements<'de>>()?.0;
+                items = map.next_value_seed(Elements(self.arena))?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -106,11 +114,13 @@ impl<'de> Visitor<'de> for Splitter {
 }
 
 /// The elements of an array; `None` for any other value.
-struct Elements<'a>(Option<Vec<&'a RawValue>>);
+struct Elements<'a>(&'a Bump);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Splitter { key: None, takes_arrays: true }).map(Self)
+impl<'de: 'a, 'a> DeserializeSeed<'de> for Elements<'a> {
+    type Value = Option<BumpVec<'a, &'a RawValue>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(Splitter { key: None, takes_arrays: true, arena: self.0 })
     }
 }
 
@@ -120,22 +130,50 @@ impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// The entries of an object in their order, each key once.
-#[derive(Debug, Default)]
-pub struct Entries<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
+pub type Entries<'a> = BumpVec<'a, (&'a str, &'a RawValue)>;
 
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entries = AllEntries::deserialize(deserializer)?.0;
-        if last_positions(&entries).len() < entries.len() {
-            return Err(de::Error::custom("expected every key once"));
-        }
-        Ok(Self(entries))
+/// Reads [`Entries`].
+#[derive(Clone, Copy)]
+struct EntriesSeed<'a>(&'a Bump);
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for EntriesSeed<'a> {
+    type Value = Entries<'a>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
+impl<'de: 'a, 'a> Visitor<'de> for EntriesSeed<'a> {
+    type Value = Entries<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = BumpVec::with_capacity_in(KEYS_USUAL, self.0);
+        while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+            let key = match key {
+                Cow::Borrowed(key) => key,
+                Cow::Owned(key) => &*self.0.alloc_str(&key),
+            };
+            entries.push((key, map.next_value()?));
+        }
+        if has_twice(&entries) { Err(de::Error::custom("expected every key once")) } else { Ok(entries) }
+    }
+}
+
+fn has_twice(entries: &[(&str, &RawValue)]) -> bool {
+    if entries.len() > KEYS_FEW {
+        return last_positions(entries.iter().map(|(key, _)| *key)).len() < entries.len();
+    }
+    (1..entries.len()).any(|position| entries[..position].iter().any(|(key, _)| *key == entries[position].0))
+}
+
 /// Where each key stands last. A map, since an object can have very many keys.
-fn last_positions<'e>(entries: &'e [(Cow<'_, str>, &RawValue)]) -> HashMap<&'e str, usize> {
-    entries.iter().enumerate().map(|(position, (key, _))| (&**key, position)).collect()
+fn last_positions<'k>(keys: impl Iterator<Item = &'k str>) -> HashMap<&'k str, usize> {
+    keys.enumerate().map(|(position, key)| (key, position)).collect()
 }
 
 /// The entries of an object as they stand, keys that stand twice included.
@@ -169,12 +207,33 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllEntries<'a> {
 /// # Errors
 /// `invalid_shape` with the JSON pointer and what was expected there, never a value.
 pub fn parse<'a, T: Deserialize<'a>>(item: &'a str, lenient: bool, arena: &'a Bump) -> Result<(T, bool), Reject> {
+    parse_seed(item, PhantomData, lenient, arena)
+}
+
+/// As [`parse`], the entries of an object.
+///
+/// # Errors
+/// As [`parse`].
+pub fn entries<'a>(item: &'a str, lenient: bool, arena: &'a Bump) -> Result<(Entries<'a>, bool), Reject> {
+    parse_seed(item, EntriesSeed(arena), lenient, arena)
+}
+
+fn parse_seed<'a, S: DeserializeSeed<'a> + Copy>(
+    item: &'a str,
+    seed: S,
+    lenient: bool,
+    arena: &'a Bump,
+) -> Result<(S::Value, bool), Reject> {
+    // To know the place of an error costs memory and time, and there nearly never is one.
+    if let Ok(value) = seed.deserialize(&mut serde_json::Deserializer::from_str(item)) {
+        return Ok((value, false));
+    }
     let mut text = item;
     for _ in 0..REPAIRS_MAX {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let error = match serde_path_to_error::deserialize(&mut deserializer) {
+        let (mut deserializer, mut track) = (serde_json::Deserializer::from_str(text), Track::new());
+        let error = match seed.deserialize(serde_path_to_error::Deserializer::new(&mut deserializer, &mut track)) {
             Ok(value) => return Ok((value, text.as_ptr() != item.as_ptr())),
-            Err(error) => error,
+            Err(error) => serde_path_to_error::Error::new(track.path(), error),
         };
         if !lenient {
             return Err(shape_error(&error));
@@ -185,6 +244,45 @@ pub fn parse<'a, T: Deserialize<'a>>(item: &'a str, lenient: bool, arena: &'a Bu
         }
     }
     Err(Reject::invalid_shape("", "an object without repeated keys"))
+}
+
+/// Reads the value at the beginning of a text, and gives the text of it too.
+pub fn parse_first<'a, T: Deserialize<'a>>(text: &'a str) -> Option<(&'a str, T)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter();
+    let value = values.next()?.ok()?;
+    Some((&text[..values.byte_offset()], value))
+}
+
+/// The text behind the further members of an object; `None` where one of them is called `key`, or is none.
+pub fn skip_members<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    let mut rest = text;
+    while let Some(member) = after(rest, ",") {
+        let member = skip_space(member);
+        let (name, Key(own)) = parse_first::<Key<'_>>(member)?;
+        if own == key {
+            return None;
+        }
+        let value = skip_space(after(&member[name.len()..], ":")?);
+        let (printed, IgnoredAny) = parse_first(value)?;
+        rest = &value[printed.len()..];
+    }
+    Some(rest)
+}
+
+/// As [`parse_first`], the entries of an object that has any.
+pub fn entries_first<'a>(text: &'a str, arena: &'a Bump) -> Option<(&'a str, Entries<'a>)> {
+    let entries = EntriesSeed(arena).deserialize(&mut serde_json::Deserializer::from_str(text)).ok()?;
+    let (_, last) = entries.last()?;
+    let end = last.get().as_ptr() as usize - text.as_ptr() as usize + last.get().len();
+    let rest = after(&text[end..], "}")?;
+    Some((&text[..text.len() - rest.len()], entries))
+}
+
+/// Reads the entries of an object without saying what is wrong.
+pub fn entries_strict<'a>(text: &'a str, arena: &'a Bump) -> Option<Entries<'a>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let entries = EntriesSeed(arena).deserialize(&mut deserializer).ok()?;
+    deserializer.end().is_ok().then_some(entries)
 }
 
 /// Reads one item as `T` without saying what is wrong: for the parse that nearly always succeeds.
@@ -250,7 +348,7 @@ fn without_duplicate_keys(text: &str, path: &Path) -> Option<String> {
 fn stale_ranges(text: &str, object: &str, entries: &[(Cow<'_, str>, &RawValue)]) -> Vec<std::ops::Range<usize>> {
     let start_of = |value: &str| value.as_ptr() as usize - text.as_ptr() as usize;
     let end_of = |value: &RawValue| start_of(value.get()) + value.get().len();
-    let last = last_positions(entries);
+    let last = last_positions(entries.iter().map(|(key, _)| &**key));
     let is_stale = |position: usize| last.get(&*entries[position].0) != Some(&position);
     let Some(first_kept) = (0..entries.len()).find(|position| !is_stale(*position)) else { return Vec::new() };
 
@@ -303,6 +401,16 @@ pub fn without_trailing_commas(text: &str) -> Option<String> {
         }
     }
     if is_changed { String::from_utf8(bytes).ok() } else { None }
+}
+
+/// The text behind the white space at its beginning.
+pub fn skip_space(text: &str) -> &str {
+    text.trim_start_matches([' ', '\n', '\r', '\t'])
+}
+
+/// The text behind a token and the white space before it; `None` where another one stands there.
+pub fn after<'t>(text: &'t str, token: &str) -> Option<&'t str> {
+    skip_space(text).strip_prefix(token)
 }
 
 /// Whether arrays and objects are nested deeper than `limit`.
@@ -410,8 +518,8 @@ mod tests {
         let keys: Vec<_> = (0..300_000).map(|number| format!("\"k{number}\":1")).collect();
         let text = format!("{{{},\"id\":1,\"id\":2}}", keys.join(","));
         assert_eq!(parse::<Outer>(arena.alloc_str(&text), true, &arena).unwrap().0.id, 2);
-        let (entries, is_repaired) = parse::<Entries<'_>>(arena.alloc_str(&text), true, &arena).unwrap();
-        assert_eq!((entries.0.len(), is_repaired), (300_001, true));
+        let (entries, is_repaired) = super::entries(arena.alloc_str(&text), true, &arena).unwrap();
+        assert_eq!((entries.len(), is_repaired), (300_001, true));
     }
 
     #[test]

@@ -1,19 +1,24 @@
 //! The values of an item by their paths, for shapes with many fields: what a shape takes goes where it belongs, and what
 //! is left becomes attributes under the vendor's own words.
 
+use std::fmt;
+
+use bumpalo::collections::Vec as BumpVec;
 use serde_json::value::RawValue;
 
 use crate::event::{Event, Instant};
 use crate::reject::Reject;
-use crate::vendors::json::Entries;
 use crate::vendors::{Item, fields};
+
+/// Room for the values of an item before it has to grow.
+const LEAVES_USUAL: usize = 32;
 
 /// The values of an object and of the objects in it that the vendor documents; other objects and all arrays stay whole.
 #[derive(Debug)]
 pub struct Leaves<'a> {
     /// Where the object stands in the item, as a JSON pointer.
     base: &'static str,
-    leaves: Vec<Leaf<'a>>,
+    leaves: BumpVec<'a, Leaf<'a>>,
 }
 
 #[derive(Debug)]
@@ -22,6 +27,18 @@ struct Leaf<'a> {
     path: &'a str,
     value: &'a RawValue,
     is_taken: bool,
+}
+
+/// The JSON pointer of a path, written only where something is wrong.
+struct Pointer<'p> {
+    base: &'static str,
+    path: &'p str,
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.base, self.path.replace('.', "/"))
+    }
 }
 
 impl<'a> Leaves<'a> {
@@ -38,7 +55,7 @@ impl<'a> Leaves<'a> {
     /// # Errors
     /// As [`Leaves::of_item`].
     pub fn of_part(item: &Item<'a>, text: &'a str, base: &'static str, split: &[&str]) -> Result<Self, Reject> {
-        let mut leaves = Vec::new();
+        let mut leaves = BumpVec::with_capacity_in(LEAVES_USUAL, item.arena);
         collect(item, text, "", split, &mut leaves)?;
         Ok(Self { base, leaves })
     }
@@ -60,7 +77,7 @@ impl<'a> Leaves<'a> {
     pub fn take_word(&mut self, item: &Item<'a>, path: &str) -> Result<&'a str, Reject> {
         let raw = self.take_raw(path).filter(|raw| !raw.get().starts_with(['{', '[']));
         let word = raw.map(|raw| fields::printed_any(raw, item.arena));
-        word.ok_or_else(|| Reject::invalid_shape(&self.pointer(path), "a word or a number"))
+        word.ok_or_else(|| Reject::invalid_shape(&self.pointer(path).to_string(), "a word or a number"))
     }
 
     /// The first value that is there; the others stay.
@@ -130,7 +147,7 @@ impl<'a> Leaves<'a> {
         let count = text
             .trim()
             .parse()
-            .map_err(|_| Reject::invalid_shape(&self.pointer(path), "a whole number of at most 9 digits"))?;
+            .map_err(|_| Reject::invalid_shape(&self.pointer(path).to_string(), "a whole number of at most 9 digits"))?;
         Ok(Some(count))
     }
 
@@ -140,7 +157,8 @@ impl<'a> Leaves<'a> {
     /// `invalid_shape`: it is no number.
     pub fn take_duration(&mut self, item: &Item<'a>, path: &str, unit_ms: i64) -> Result<Option<i64>, Reject> {
         let Some(text) = self.take(item, path) else { return Ok(None) };
-        let number: f64 = text.trim().parse().map_err(|_| Reject::invalid_shape(&self.pointer(path), "a number"))?;
+        let number: f64 =
+            text.trim().parse().map_err(|_| Reject::invalid_shape(&self.pointer(path).to_string(), "a number"))?;
         Ok(Some((number * unit_ms as f64) as i64))
     }
 
@@ -150,7 +168,8 @@ impl<'a> Leaves<'a> {
     /// `invalid_timestamp`.
     pub fn take_time(&mut self, item: &Item<'a>, path: &str) -> Result<Option<Instant>, Reject> {
         let Some(text) = self.take(item, path) else { return Ok(None) };
-        let time = fields::time(text, item.hints.zone).ok_or_else(|| Reject::invalid_timestamp(&self.pointer(path)))?;
+        let time =
+            fields::time(text, item.hints.zone).ok_or_else(|| Reject::invalid_timestamp(&self.pointer(path).to_string()))?;
         Ok(Some(time.instant))
     }
 
@@ -161,15 +180,15 @@ impl<'a> Leaves<'a> {
     pub fn take_occurred(&mut self, item: &Item<'a>, event: &mut Event<'a>, paths: &[&str]) -> Result<Option<&'a str>, Reject> {
         for path in paths {
             if let Some(printed) = self.take(item, path) {
-                item.occurred(event, &self.pointer(path), Some(printed))?;
+                item.occurred(event, self.pointer(path), Some(printed))?;
                 return Ok(Some(printed));
             }
         }
         Ok(None)
     }
 
-    fn pointer(&self, path: &str) -> String {
-        format!("{}/{}", self.base, path.replace('.', "/"))
+    fn pointer<'p>(&self, path: &'p str) -> Pointer<'p> {
+        Pointer { base: self.base, path }
     }
 
     /// Leaves out a field that says nothing more.
@@ -193,11 +212,16 @@ impl<'a> Leaves<'a> {
     }
 }
 
-fn collect<'a>(item: &Item<'a>, text: &'a str, parent: &str, split: &[&str], leaves: &mut Vec<Leaf<'a>>) -> Result<(), Reject> {
-    let entries: Entries<'a> = item.parse(text)?;
-    for (key, value) in entries.0 {
+fn collect<'a>(
+    item: &Item<'a>,
+    text: &'a str,
+    parent: &str,
+    split: &[&str],
+    leaves: &mut BumpVec<'a, Leaf<'a>>,
+) -> Result<(), Reject> {
+    for (key, value) in item.entries(text)? {
         let path: &'a str = match parent {
-            "" => item.arena.alloc_str(&key),
+            "" => key,
             parent => bumpalo::format!(in item.arena, "{}.{}", parent, key).into_bump_str(),
         };
         if value.get().starts_with('{') && split.contains(&path) {

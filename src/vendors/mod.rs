@@ -18,9 +18,10 @@ mod leaves;
 mod mobtexting;
 
 use std::cell::Cell;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 pub use fields::Zone;
 pub use phonenumber::country::Id as Region;
 use serde::Deserialize;
@@ -30,6 +31,9 @@ use crate::reject::{Ignored, Reason, Reject};
 
 /// Most items of a body. Vendors send up to 100; what has very many could not be published within one transaction.
 const ITEMS_MAX: usize = 10_000;
+
+/// Longer bodies are split before they are read: so many events at once would take much memory.
+const USUAL_BYTES: usize = 65_536;
 
 /// Every vendor that is understood.
 pub const ADAPTERS: [&Adapter; 3] = [&infobip::ADAPTER, &mobtexting::ADAPTER, &altcraft::ADAPTER];
@@ -48,7 +52,28 @@ pub struct Adapter {
     pub has_local_times: bool,
     /// Whether an item is the vendor's probe of our address; asked before any hint.
     pub is_probe: fn(&Item<'_>) -> bool,
+    /// Reads the item that stands at the beginning of a text as what the vendor sends most, so that a body need not be
+    /// split first, which is a pass over it. `None`: it is something else, or something is amiss.
+    pub read_usual: Option<ReadUsual>,
     pub normalize: for<'a> fn(&Item<'a>) -> Result<Event<'a>, Reject>,
+}
+
+/// See [`Adapter::read_usual`]. `Scene::item` makes the item, once its end is known.
+pub type ReadUsual = for<'a> fn(&'a str, Scene<'a>) -> Option<(Item<'a>, Result<Event<'a>, Reject>)>;
+
+/// What the items of a body have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    pub hints: &'a Hints<'a>,
+    pub arena: &'a Bump,
+    is_lenient: bool,
+}
+
+impl<'a> Scene<'a> {
+    pub fn item(self, text: &'a str) -> Item<'a> {
+        let Self { hints, arena, is_lenient } = self;
+        Item { text, hints, arena, is_lenient, has_repaired_key: Cell::new(false) }
+    }
 }
 
 /// One event that a vendor sends: a row of the catalogue.
@@ -152,13 +177,25 @@ impl<'a> Item<'a> {
         Ok(value)
     }
 
+    /// As [`Item::parse`], the entries of an object.
+    ///
+    /// # Errors
+    /// As [`Item::parse`].
+    pub fn entries(&self, text: &'a str) -> Result<json::Entries<'a>, Reject> {
+        let (entries, is_repaired) = json::entries(text, self.is_lenient, self.arena)?;
+        if is_repaired {
+            self.has_repaired_key.set(true);
+        }
+        Ok(entries)
+    }
+
     /// Sets the event's time from what the vendor printed at `pointer`.
     ///
     /// # Errors
     /// `invalid_timestamp`: an unreadable time is never replaced by another.
-    pub fn occurred(&self, event: &mut Event<'a>, pointer: &str, printed: Option<&str>) -> Result<(), Reject> {
+    pub fn occurred(&self, event: &mut Event<'a>, pointer: impl Display, printed: Option<&str>) -> Result<(), Reject> {
         let Some(printed) = printed else { return Ok(()) };
-        let time = fields::time(printed, self.hints.zone).ok_or_else(|| Reject::invalid_timestamp(pointer))?;
+        let time = fields::time(printed, self.hints.zone).ok_or_else(|| Reject::invalid_timestamp(&pointer.to_string()))?;
         event.occurred_at = Some(time.instant);
         if time.is_zone_assumed {
             event.occurred_at_zone = Some(self.hints.zone.map_or(fields::DEFAULT_ZONE, Zone::name));
@@ -252,14 +289,21 @@ impl Adapter {
         arena: &'a Bump,
         mut each: impl FnMut(Normalized<'a>),
     ) {
+        let scene = Scene { hints, arena, is_lenient: reading.is_lenient };
+        if let Some(usual) = self.read_usual_body(payload, scene, reading) {
+            let count = i32::try_from(usual.len()).unwrap_or(i32::MAX);
+            for (index, (text, outcome)) in (0..).zip(usual) {
+                each(Normalized { index, count, bytes: text.as_bytes(), outcome });
+            }
+            return;
+        }
         let mut whole = |outcome| each(Normalized { index: 0, count: 1, bytes: payload, outcome });
         let body = match Body::read(payload, self.batch, reading, arena) {
             Ok(body) => body,
             Err(reject) => return whole(Outcome::Rejected(reject)),
         };
-        let item = |text| Item { text, hints, arena, is_lenient: reading.is_lenient, has_repaired_key: Cell::new(false) };
         match body.items {
-            json::Items::One(text) => whole(self.outcome(&item(text), &body, reading.depth)),
+            json::Items::One(text) => whole(self.outcome(&scene.item(text), body.is_comma_repaired, reading.depth)),
             json::Items::Many(elements) if elements.is_empty() => whole(Outcome::Ignored(Ignored::EmptyBatch)),
             json::Items::Many(elements) if elements.len() > ITEMS_MAX => whole(Outcome::Rejected(Reject::new(
                 Reason::TooLarge,
@@ -267,24 +311,69 @@ impl Adapter {
             ))),
             json::Items::Many(ref elements) => {
                 let count = i32::try_from(elements.len()).unwrap_or(i32::MAX);
-                // The batch itself has taken one level of nesting, or two where it stands under a key.
-                let depth = reading.depth.saturating_sub(if self.batch == Batch::Array { 1 } else { 2 });
-                for (index, element) in (0..).zip(elements) {
+                let depth = self.depth_of_items(reading);
+                for (index, element) in (0..).zip(elements.iter()) {
                     let text = element.get();
                     let start = text.as_ptr() as usize - body.text.as_ptr() as usize;
-                    let outcome = self.outcome(&item(text), &body, depth);
+                    let outcome = self.outcome(&scene.item(text), body.is_comma_repaired, depth);
                     each(Normalized { index, count, bytes: &payload[start..start + text.len()], outcome });
                 }
             }
         }
     }
 
-    fn outcome<'a>(&self, item: &Item<'a>, body: &Body<'_>, depth: usize) -> Outcome<'a> {
+    /// The batch itself takes one level of nesting, or two where it stands under a key.
+    fn depth_of_items(&self, reading: &Reading) -> usize {
+        reading.depth.saturating_sub(if self.batch == Batch::Array { 1 } else { 2 })
+    }
+
+    /// The items of a body of the usual kind, read one after the other. `None`: the body is another one, or anything is
+    /// amiss with it; then nothing was decided.
+    fn read_usual_body<'a>(
+        &self,
+        payload: &'a [u8],
+        scene: Scene<'a>,
+        reading: &Reading,
+    ) -> Option<BumpVec<'a, (&'a str, Outcome<'a>)>> {
+        let read = self.read_usual.filter(|_| payload.len() <= USUAL_BYTES.min(reading.body_bytes))?;
+        let text = simdutf8::basic::from_utf8(payload).ok()?;
+        let (mut rest, end) = match self.batch {
+            Batch::Never => (text, ""),
+            Batch::Array => json::after(text, "[").map_or((text, ""), |rest| (rest, "]")),
+            Batch::Key(key) => {
+                let key = json::after(json::after(text, "{")?, "\"")?.strip_prefix(key)?.strip_prefix('"')?;
+                (json::after(json::after(key, ":")?, "[")?, "]")
+            }
+        };
+        let is_batch = !end.is_empty();
+        let depth = if is_batch { self.depth_of_items(reading) } else { reading.depth };
+        let mut items = BumpVec::new_in(scene.arena);
+        loop {
+            // A struct would be read from an array too, by position.
+            let first = Some(json::skip_space(rest)).filter(|first| first.starts_with('{'))?;
+            let (item, event) = read(first, scene)?;
+            rest = &first[item.text.len()..];
+            let is_deep = json::is_deeper_than(item.text, depth);
+            let outcome = if is_deep { Self::too_deep() } else { Self::finish(&item, event, false) };
+            if items.len() == ITEMS_MAX {
+                return None;
+            }
+            items.push((if is_batch { item.text } else { text }, outcome));
+            match json::after(rest, ",") {
+                Some(next) if is_batch => rest = next,
+                _ => break,
+            }
+        }
+        rest = json::after(rest, end)?;
+        if let Batch::Key(key) = self.batch {
+            rest = json::after(json::skip_members(rest, key)?, "}")?;
+        }
+        json::skip_space(rest).is_empty().then_some(items)
+    }
+
+    fn outcome<'a>(&self, item: &Item<'a>, is_comma_repaired: bool, depth: usize) -> Outcome<'a> {
         if json::is_deeper_than(item.text, depth) {
-            return Outcome::Rejected(Reject::new(
-                Reason::TooDeep,
-                "the body is nested deeper than the setting `limits.depth` allows",
-            ));
+            return Self::too_deep();
         }
         if !item.text.starts_with('{') {
             return Outcome::Rejected(Reject::invalid_shape("", "an object"));
@@ -292,7 +381,16 @@ impl Adapter {
         if (self.is_probe)(item) {
             return Outcome::Ignored(Ignored::Verification);
         }
-        let mut event = match (self.normalize)(item) {
+        Self::finish(item, (self.normalize)(item), is_comma_repaired)
+    }
+
+    fn too_deep<'a>() -> Outcome<'a> {
+        Outcome::Rejected(Reject::new(Reason::TooDeep, "the body is nested deeper than the setting `limits.depth` allows"))
+    }
+
+    /// What holds for the events of all vendors.
+    fn finish<'a>(item: &Item<'a>, event: Result<Event<'a>, Reject>, is_comma_repaired: bool) -> Outcome<'a> {
+        let mut event = match event {
             Ok(event) => event,
             Err(reject) => return Outcome::Rejected(reject),
         };
@@ -300,7 +398,7 @@ impl Adapter {
         if Stream::of(event.channel, event.event_type).is_none() {
             return Outcome::Rejected(Reject::unknown_event("the catalogue has no stream for this event"));
         }
-        let repairs = match (body.is_comma_repaired, item.has_repaired_key.get()) {
+        let repairs = match (is_comma_repaired, item.has_repaired_key.get()) {
             (true, true) => Some("trailing_comma,duplicate_key"),
             (true, false) => Some("trailing_comma"),
             (false, true) => Some("duplicate_key"),
@@ -328,13 +426,13 @@ impl<'a> Body<'a> {
         let Ok(text) = simdutf8::basic::from_utf8(payload) else {
             return Err(Reject::new(Reason::InvalidJson, "expected UTF-8"));
         };
-        if let Ok(items) = json::split(text, batch) {
+        if let Ok(items) = json::split(text, batch, arena) {
             return Ok(Self { text, items, is_comma_repaired: false });
         }
         let repaired = if reading.is_lenient { json::without_trailing_commas(text) } else { None };
         if let Some(repaired) = repaired {
             let text = arena.alloc_str(&repaired);
-            if let Ok(items) = json::split(text, batch) {
+            if let Ok(items) = json::split(text, batch, arena) {
                 return Ok(Self { text, items, is_comma_repaired: true });
             }
         }
@@ -386,10 +484,12 @@ mod tests {
 
     #[test]
     fn the_largest_batch_is_read_and_an_item_more_is_refused() {
-        let batch = |items: usize| format!(r#"{{"results":[{}]}}"#, vec!["1"; items].join(","));
-        let largest = reasons(&INFOBIP, &batch(ITEMS_MAX), &Reading::default());
-        assert_eq!(largest, vec![Some(Reason::InvalidShape); ITEMS_MAX]);
-        assert_eq!(reasons(&INFOBIP, &batch(ITEMS_MAX + 1), &Reading::default()), [Some(Reason::TooLarge)]);
+        for (item, reason) in [("1", Reason::InvalidShape), ("{}", Reason::UnknownEvent)] {
+            let batch = |items: usize| format!(r#"{{"results":[{}]}}"#, vec![item; items].join(","));
+            let largest = reasons(&INFOBIP, &batch(ITEMS_MAX), &Reading::default());
+            assert_eq!(largest, vec![Some(reason); ITEMS_MAX]);
+            assert_eq!(reasons(&INFOBIP, &batch(ITEMS_MAX + 1), &Reading::default()), [Some(Reason::TooLarge)]);
+        }
     }
 
     #[test]

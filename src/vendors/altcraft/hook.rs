@@ -8,7 +8,7 @@ use crate::event::{Channel, Consent, Contact, Engagement, Event, EventType, Mess
 use crate::reject::Reject;
 use crate::vendors::fields::{self, Object, Text, any, text};
 use crate::vendors::json::{self, Entries};
-use crate::vendors::{Item, Row};
+use crate::vendors::{Item, Row, Scene};
 
 /// The fields of a message that have a place in the envelope; the others are attributes under the vendor's own name.
 #[derive(Debug, Default)]
@@ -22,8 +22,19 @@ struct Hook<'a> {
     subscription: Option<&'a RawValue>,
 }
 
+/// Reads the hook at the beginning of a text.
+pub fn read_usual<'a>(text: &'a str, scene: Scene<'a>) -> Option<(Item<'a>, Result<Event<'a>, Reject>)> {
+    let (text, entries) = json::entries_first(text, scene.arena)?;
+    let item = scene.item(text);
+    let event = normalize_entries(&item, entries);
+    Some((item, event))
+}
+
 pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
-    let entries: Entries<'a> = item.parse(item.text)?;
+    normalize_entries(item, item.entries(item.text)?)
+}
+
+fn normalize_entries<'a>(item: &Item<'a>, entries: Entries<'a>) -> Result<Event<'a>, Reject> {
     let hook = Hook::read(item, &entries)?;
     let name = hook.event_type.or(item.hints.event).ok_or_else(|| {
         Reject::unknown_event(
@@ -62,13 +73,12 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
 }
 
 impl<'a> Hook<'a> {
-    fn read(item: &Item<'a>, entries: &Entries<'a>) -> Result<Self, Reject> {
+    fn read(item: &Item<'a>, entries: &[(&'a str, &'a RawValue)]) -> Result<Self, Reject> {
         let mut hook = Self::default();
         // How one page of the vendor abbreviates `event_type`.
         let mut abbreviated = None;
-        for (key, value) in &entries.0 {
-            let value = *value;
-            let (field, pointer) = match &**key {
+        for &(key, value) in entries {
+            let (field, pointer) = match key {
                 "event_type" => (&mut hook.event_type, "/event_type"),
                 "event" => (&mut abbreviated, "/event"),
                 "event_date" => (&mut hook.event_date, "/event_date"),
@@ -93,14 +103,14 @@ impl<'a> Hook<'a> {
 }
 
 fn put_other_fields<'a>(item: &Item<'a>, event: &mut Event<'a>, entries: Entries<'a>) {
-    for (key, value) in entries.0 {
-        let has_field = match &*key {
+    for (key, value) in entries {
+        let has_field = match key {
             "event_type" | "event" | "event_date" | "profile_id" | "event_data" => true,
             "account_id" => item.hints.account.is_none(),
             _ => false,
         };
         if !has_field {
-            event.attributes.put(item.arena.alloc_str(&key), any(Some(value), item.arena));
+            event.attributes.put(key, any(Some(value), item.arena));
         }
     }
 }
@@ -142,11 +152,11 @@ impl<'a> Data<'a> {
         let has_tracking_group = is_engagement || matches!(event.event_type.family(), "web" | "popup");
         let mut data = Self { has_tracking_group, ..Self::default() };
         let Some(event_data) = event_data else { return Ok(data) };
-        let entries: Entries<'a> =
-            item.parse(event_data.get()).map_err(|_| Reject::invalid_shape("/event_data", "an object with each key once"))?;
-        for (key, value) in entries.0 {
+        let entries =
+            item.entries(event_data.get()).map_err(|_| Reject::invalid_shape("/event_data", "an object with each key once"))?;
+        for (key, value) in entries {
             let printed = any(Some(value), item.arena);
-            let field = match &*key {
+            let field = match key {
                 "message_id" => &mut data.message_id,
                 "send_message_id" => &mut data.send_message_id,
                 "campaign_id" => &mut data.campaign_id,
@@ -162,7 +172,7 @@ impl<'a> Data<'a> {
                     if key == "resource_id" {
                         data.resource_id = printed;
                     }
-                    event.attributes.put(item.arena.alloc_str(key), printed);
+                    event.attributes.put(key, printed);
                     continue;
                 }
             };
@@ -241,7 +251,7 @@ fn profile_address<'a>(item: &Item<'a>, channel: Channel, custom_data: Option<&'
         Channel::Sms | Channel::Whatsapp | Channel::Viber | Channel::Notify => "phone",
         _ => return None,
     };
-    let entries: Entries<'a> = json::parse_strict(custom_data?.get())?;
-    let (_, value) = entries.0.into_iter().find(|(key, _)| key == name)?;
+    let entries = json::entries_strict(custom_data?.get(), item.arena)?;
+    let (_, value) = entries.into_iter().find(|(key, _)| *key == name)?;
     any(Some(value), item.arena)
 }

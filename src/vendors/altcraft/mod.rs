@@ -21,5 +21,6 @@ pub const ADAPTER: Adapter = Adapter {
     has_ambiguous_channels: false,
     has_local_times: false,
     is_probe: |_| false,
+    read_usual: Some(hook::read_usual),
     normalize: hook::normalize,
 };

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::event::Content;
 use crate::reject::Reject;
-use crate::vendors::fields::{Object, Text, text};
+use crate::vendors::fields::{self, Object, Text, text};
 use crate::vendors::leaves::Leaves;
 use crate::vendors::{Item, json};
 
@@ -90,7 +90,7 @@ fn kind<'a>(item: &Item<'a>, word: &str, leaves: &mut Leaves<'a>) -> Option<&'a 
         return Some(if has_stopped { "typing_stopped" } else { "typing_started" });
     }
     let own = KINDS.iter().find(|(own, _)| own.eq_ignore_ascii_case(word)).map(|(_, kind)| *kind);
-    own.or_else(|| (!word.is_empty()).then(|| &*item.arena.alloc_str(&word.to_ascii_lowercase())))
+    own.or_else(|| (!word.is_empty()).then(|| fields::small(word, item.arena)))
 }
 
 /// What was chosen: its title and its id. The whole stays in the content's JSON.

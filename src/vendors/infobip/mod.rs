@@ -42,6 +42,7 @@ pub const ADAPTER: Adapter = Adapter {
     has_ambiguous_channels: true,
     has_local_times: false,
     is_probe: |_| false,
+    read_usual: Some(record::read_usual),
     normalize: record::normalize,
 };
 

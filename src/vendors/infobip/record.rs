@@ -9,18 +9,39 @@ use super::{seen, tracking, voice_report, whatsapp};
 use crate::event::{Channel, Event};
 use crate::reject::Reject;
 use crate::vendors::fields::{Object, Present, Text};
-use crate::vendors::{Item, Row, json};
+use crate::vendors::{Hints, Item, Row, Scene, json};
 
-/// Reads one record, or one body without results. Delivery reports are nearly all of the traffic, so each is first read
-/// as one.
+/// Reads the record at the beginning of a text. Delivery reports are nearly all of the traffic, so each is first read as
+/// one; then what its marks say, which are read in any case.
+pub fn read_usual<'a>(text: &'a str, scene: Scene<'a>) -> Option<(Item<'a>, Result<Event<'a>, Reject>)> {
+    if let Some((text, report)) = json::parse_first::<Report<'a>>(text)
+        && is_report(&report, scene.hints)
+    {
+        let item = scene.item(text);
+        let event = report::normalize(&item, report);
+        return Some((item, event));
+    }
+    let (text, marks) = json::parse_first::<Marks<'a>>(text)?;
+    let item = scene.item(text);
+    let event = normalize_marked(&item, &marks);
+    Some((item, event))
+}
+
+/// Reads one record, or one body without results.
 pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
     if let Some(report) = json::parse_strict::<Report<'a>>(item.text)
-        && report.is_report()
-        && !is_hint(item.hints.event, LOOKUP)
+        && is_report(&report, item.hints)
     {
         return report::normalize(item, report);
     }
-    let marks: Marks<'a> = item.parse(item.text)?;
+    normalize_marked(item, &item.parse(item.text)?)
+}
+
+fn is_report(report: &Report<'_>, hints: &Hints<'_>) -> bool {
+    report.is_report() && !is_hint(hints.event, LOOKUP)
+}
+
+fn normalize_marked<'a>(item: &Item<'a>, marks: &Marks<'a>) -> Result<Event<'a>, Reject> {
     if marks.results.0 {
         return Err(Reject::invalid_shape("/results", "an array of records"));
     }

@@ -39,7 +39,7 @@ pub fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
             let printed = leaves.peek(item, "doneAt").map(|time| ("doneAt", time));
             let printed = printed.or_else(|| leaves.peek(item, "sentAt").map(|time| ("sentAt", time)));
             if let Some((name, time)) = printed {
-                item.occurred(&mut event, &format!("/{name}"), Some(time))?;
+                item.occurred(&mut event, format_args!("/{name}"), Some(time))?;
             }
             leaves.drop("doneAt");
             printed.map(|(_, time)| time)

@@ -24,7 +24,7 @@ pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Re
     let printed_time = leaves.peek(item, own_time).map(|time| (own_time, time));
     let printed_time = printed_time.or_else(|| leaves.peek(item, "timestamp").map(|time| ("timestamp", time)));
     if let Some((name, time)) = printed_time {
-        item.occurred(&mut event, &format!("/{name}"), Some(time))?;
+        item.occurred(&mut event, format_args!("/{name}"), Some(time))?;
     }
     let recipient = leaves.take(item, "to");
     event.contact = item.contact(row.channel, recipient);

@@ -58,7 +58,7 @@ fn contact<'a>(item: &Item<'a>, row: &Row, leaves: &mut Leaves<'a>, person: Opti
 }
 
 fn content<'a>(item: &Item<'a>, leaves: &mut Leaves<'a>) -> Result<Option<Content<'a>>, Reject> {
-    let kind = leaves.take(item, "message.type").map(|kind| &*item.arena.alloc_str(&kind.to_ascii_lowercase()));
+    let kind = leaves.take(item, "message.type").map(|kind| fields::small(kind, item.arena));
     let Some(payload) = leaves.take_raw("message.payload") else {
         return Ok(kind.map(|kind| Content { kind: Some(kind), ..Content::default() }));
     };

@@ -27,7 +27,7 @@ struct Values<'a> {
 const TIMES: [&str; 6] = ["deliv_at", "deliv_time", "submit_at", "submit_time", "sent_at", "sent_time"];
 
 pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Result<Event<'a>, Reject> {
-    let entries: Entries<'a> = item.parse(body.text)?;
+    let entries = item.entries(body.text)?;
     let mut event = Event::new(row.event_type, row.channel, row.event, item.arena);
     let fields = read(item, &mut event, entries)?;
     let parts = match fields.units {
@@ -36,7 +36,7 @@ pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Re
     };
 
     if let Some(position) = fields.times.iter().position(Option::is_some) {
-        item.occurred(&mut event, &format!("/{}", TIMES[position]), fields.times[position])?;
+        item.occurred(&mut event, format_args!("/{}", TIMES[position]), fields.times[position])?;
     }
     let word = fields.status.unwrap_or_default();
     let meaning = meaning(word);
@@ -56,8 +56,8 @@ pub fn normalize<'a>(item: &Item<'a>, row: &'static Row, body: Fields<'a>) -> Re
 
 fn read<'a>(item: &Item<'a>, event: &mut Event<'a>, entries: Entries<'a>) -> Result<Values<'a>, Reject> {
     let mut fields = Values::default();
-    for (key, value) in entries.0 {
-        match &*key {
+    for (key, value) in entries {
+        match key {
             "event" => {}
             "id" => fields.id = fields::scalar(value, "/id", item.arena)?,
             "mobile" => fields.mobile = fields::scalar(value, "/mobile", item.arena)?,
@@ -67,12 +67,11 @@ fn read<'a>(item: &Item<'a>, event: &mut Event<'a>, entries: Entries<'a>) -> Res
             "cid" => fields.cid = any(Some(value), item.arena),
             "custom" => fields.custom = any(Some(value), item.arena),
             _ => {
-                let name = item.arena.alloc_str(&key);
                 let printed = any(Some(value), item.arena);
-                if let Some(position) = TIMES.iter().position(|time| *time == name) {
+                if let Some(position) = TIMES.iter().position(|time| *time == key) {
                     fields.times[position] = printed;
                 }
-                event.attributes.put(name, printed);
+                event.attributes.put(key, printed);
             }
         }
     }

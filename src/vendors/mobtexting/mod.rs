@@ -24,7 +24,7 @@ use crate::event::{Channel, Event};
 use crate::reject::{Reason, Reject};
 use crate::vendors::fields::{Present, Text};
 use crate::vendors::leaves::Leaves;
-use crate::vendors::{Adapter, Batch, Item, Row, json};
+use crate::vendors::{Adapter, Batch, Item, Row, Scene, json};
 
 pub const ADAPTER: Adapter = Adapter {
     vendor: "mobtexting",
@@ -34,6 +34,7 @@ pub const ADAPTER: Adapter = Adapter {
     has_ambiguous_channels: true,
     has_local_times: true,
     is_probe,
+    read_usual: Some(read_usual),
     normalize,
 };
 
@@ -137,15 +138,33 @@ impl Shape {
     }
 }
 
+/// Reads the body at the beginning of a text.
+fn read_usual<'a>(text: &'a str, scene: Scene<'a>) -> Option<(Item<'a>, Result<Event<'a>, Reject>)> {
+    if may_be_probe(text) {
+        return None;
+    }
+    let (text, marks) = json::parse_first::<Marks<'a>>(text)?;
+    let item = scene.item(text);
+    let event = normalize_marked(&item, &marks);
+    Some((item, event))
+}
+
+/// The search is much cheaper than a parse, and nearly always says no.
+fn may_be_probe(text: &str) -> bool {
+    text.contains("\"validation_key\"")
+}
+
 fn is_probe(item: &Item<'_>) -> bool {
-    // The search is much cheaper than a parse, and nearly always says no.
-    item.text.contains("\"validation_key\"")
+    may_be_probe(item.text)
         && json::parse_strict::<Marks<'_>>(item.text).is_some_and(|marks| marks.validation_key.0 && marks.challenge.0)
 }
 
 fn normalize<'a>(item: &Item<'a>) -> Result<Event<'a>, Reject> {
-    let marks: Marks<'a> = item.parse(item.text)?;
-    let Recognized { event: name, fields, by, is_hint_at_odds } = recognize(item, &marks)?;
+    normalize_marked(item, &item.parse(item.text)?)
+}
+
+fn normalize_marked<'a>(item: &Item<'a>, marks: &Marks<'a>) -> Result<Event<'a>, Reject> {
+    let Recognized { event: name, fields, by, is_hint_at_odds } = recognize(item, marks)?;
     let row = events::rows_of(name).next().ok_or_else(unknown)?;
     let mut event = match row.event {
         events::SMS_STATUS => message_status::normalize(item, row, fields)?,
