@@ -4,7 +4,7 @@ CARGO := cargo
 VENDORS := infobip mobtexting altcraft
 SLICES := 16
 
-.PHONY: help run test check golden readers fuzz chaos seeded-faults recovery tools
+.PHONY: help run test check bench golden readers fuzz chaos seeded-faults recovery tools
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -19,6 +19,9 @@ test: tools ## Run every test; fetches and starts the Kafka that they need
 check: tools ## Check format and lints; warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+
+bench: tools ## Measure the translation on one core, beside copying the bytes and reading the JSON without using it
+	$(CARGO) bench $(FEATURES) --bench core
 
 golden: tools ## Write the expected events of all fixtures and the table of groups anew; read the difference before you commit it
 	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden --test contract
