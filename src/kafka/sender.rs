@@ -76,12 +76,13 @@ struct Reports {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        // First, since `connect` forgets what is dirty before it looks at this.
+        if facility == "FAIL" && text.contains("TxnCoordinator") {
+            self.has_lost_coordinator.store(true, Ordering::Release);
+        }
         // A request that timed out, failed or broke off may still arrive.
         if matches!(facility, "REQTMOUT" | "TXNERR" | "FAIL") {
-            self.is_dirty.store(true, Ordering::Relaxed);
-        }
-        if facility == "FAIL" && text.contains("TxnCoordinator") {
-            self.has_lost_coordinator.store(true, Ordering::Relaxed);
+            self.is_dirty.store(true, Ordering::Release);
         }
         log_client_line(level, facility, text);
     }
@@ -132,12 +133,12 @@ impl Sender {
                 warn!(error = %error, "the transaction coordinator does not answer");
             }
         }
+        producer.context().is_dirty.swap(false, Ordering::AcqRel);
         // librdkafka is silent for 30 s about an error that a connection had just before, so what broke now could break
         // unseen in the first commit.
-        if producer.context().has_lost_coordinator.load(Ordering::Relaxed) {
+        if producer.context().has_lost_coordinator.load(Ordering::Acquire) {
             return Err(TransactionError::unsteady());
         }
-        producer.context().is_dirty.store(false, Ordering::Relaxed);
         let outsider = is_seeded(Fault::DeadLetterOutside).then(|| {
             let mut config = config.clone();
             ThreadedProducer::from_config_and_context(config.remove("transactional.id"), Reports::default())

@@ -134,14 +134,20 @@ impl Worker<'_> {
         let mut arena = Bump::new();
         while !self.shutdown.is_asked() {
             self.status.turn();
-            if consumer.context().outbox().needs_new_sender() {
-                self.replace_sender(consumer, "an end of a transaction may still be on its way")?;
-            }
             self.rewind(consumer);
             // Callbacks run inside `poll` and take the outbox, so it must not be held here.
             let due_at = consumer.context().outbox().due_at(self.shared);
             let wait = due_at.map_or(POLL_MAX, |due_at| due_at.saturating_duration_since(Instant::now()).min(POLL_MAX));
-            match consumer.poll(wait) {
+            let polled = consumer.poll(wait);
+            // Behind the poll and not before it: a transaction may have ended in a callback, and the next one would begin with
+            // the record that the same call returned.
+            if consumer.context().outbox().needs_new_sender() {
+                self.replace_sender(consumer, "an end of a transaction may still be on its way")?;
+                if self.shutdown.is_asked() {
+                    break;
+                }
+            }
+            match polled {
                 Some(Ok(message)) => {
                     arena.reset();
                     let handled = consumer.context().outbox().handle(&message, self.shared, &arena);
