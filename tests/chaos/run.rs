@@ -25,7 +25,7 @@ use crate::support::proxy::Proxy;
 use crate::support::reader::{Positions, Reader, ends};
 use crate::support::scenario::{PATIENCE, Scenario};
 use crate::support::wait::poll;
-use crate::transactions::Transactions;
+use crate::transactions::{self, Transactions};
 
 /// Partitions of each raw topic.
 pub const PARTITIONS: i32 = 6;
@@ -237,6 +237,7 @@ fn prepare(scenario: &Scenario, cluster: &Cluster, orders: &Orders, name: &str) 
         Assignment::Consumer => kafka["consumer_options"] = json!({ "group.protocol": "consumer" }),
     }
     settings["delivery"]["commit_interval_ms"] = json!(COMMIT_INTERVAL_MS);
+    settings["log"]["level"] = json!("event_normalizer=debug,info");
     // Most of the many streams stay empty in a run, and every partition costs the brokers time at a start.
     settings["topics"]["partitions"] = json!(OUTPUT_PARTITIONS);
     let mut instance = Normalizer::prepare(&settings);
@@ -320,7 +321,7 @@ fn read_during(
     }
 }
 
-/// What the instances and the brokers printed, beside the history.
+/// What the instances and the brokers printed, beside the history, and the logs of which the transactions were read.
 fn keep_logs<'n>(orders: &Orders, cluster: &Cluster, instances: impl Iterator<Item = &'n Normalizer>) {
     for (number, instance) in instances.enumerate() {
         // What was never started has no log.
@@ -328,5 +329,15 @@ fn keep_logs<'n>(orders: &Orders, cluster: &Cluster, instances: impl Iterator<It
     }
     for node in 0..cluster.count() {
         let _ = fs::copy(cluster.log(node), orders.folder.join(format!("broker-{node}.log")));
+    }
+    let data = cluster.data(0);
+    for segment in transactions::segments(&data, "") {
+        let Ok(name) = segment.strip_prefix(&data) else { continue };
+        if name.to_string_lossy().contains(".raw.") {
+            continue;
+        }
+        let copy = orders.folder.join("broker-0").join(name);
+        let _ = copy.parent().map(fs::create_dir_all);
+        let _ = fs::copy(&segment, copy);
     }
 }

@@ -230,7 +230,7 @@ fn logs(segments: &[PathBuf]) -> HashMap<String, Log> {
 }
 
 /// The files of the partitions whose names begin so, each partition's in order.
-fn segments(data: &Path, prefix: &str) -> Vec<PathBuf> {
+pub fn segments(data: &Path, prefix: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for partition in fs::read_dir(data).expect("read the broker's data").flatten() {
         if partition.file_name().to_string_lossy().starts_with(prefix) {
