@@ -214,7 +214,7 @@ pub fn run(orders: &Orders) -> Outcome {
     };
     history.note("run", "judged", json!({ "is_exact": outcome.is_exact(), "outcome": outcome.to_string() }));
     if !outcome.is_exact() {
-        keep_logs(orders, &cluster, instances.iter().chain([&guest]));
+        keep_logs(orders, &cluster, &outcome.transactions, instances.iter().chain([&guest]));
     }
     outcome
 }
@@ -321,8 +321,13 @@ fn read_during(
     }
 }
 
-/// What the instances and the brokers printed, beside the history, and the logs of which the transactions were read.
-fn keep_logs<'n>(orders: &Orders, cluster: &Cluster, instances: impl Iterator<Item = &'n Normalizer>) {
+/// What the instances and the brokers printed, beside the history, and the logs that show what was torn.
+fn keep_logs<'n>(
+    orders: &Orders,
+    cluster: &Cluster,
+    transactions: &Transactions,
+    instances: impl Iterator<Item = &'n Normalizer>,
+) {
     for (number, instance) in instances.enumerate() {
         // What was never started has no log.
         let _ = fs::copy(instance.log_file(), orders.folder.join(format!("instance-{number}.log")));
@@ -331,11 +336,9 @@ fn keep_logs<'n>(orders: &Orders, cluster: &Cluster, instances: impl Iterator<It
         let _ = fs::copy(cluster.log(node), orders.folder.join(format!("broker-{node}.log")));
     }
     let data = cluster.data(0);
-    for segment in transactions::segments(&data, "") {
+    let shown = transactions.torn_in.iter().map(String::as_str).chain(["__transaction_state-", "__consumer_offsets-"]);
+    for segment in shown.flat_map(|partitions| transactions::segments(&data, partitions)) {
         let Ok(name) = segment.strip_prefix(&data) else { continue };
-        if name.to_string_lossy().contains(".raw.") {
-            continue;
-        }
         let copy = orders.folder.join("broker-0").join(name);
         let _ = copy.parent().map(fs::create_dir_all);
         let _ = fs::copy(&segment, copy);

@@ -5,7 +5,7 @@
 //! and all brokers of a run share one clock. A record belongs to the transaction that the producer's next marker in its
 //! partition ends; a marker belongs to the last decision before it. Markers may come twice, where a coordinator was killed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -43,6 +43,8 @@ pub struct Transactions {
     pub pauses: Pauses,
     /// Outputs that are not in the transaction that commits the offset of their raw record.
     pub torn: Vec<String>,
+    /// The partitions of those outputs.
+    pub torn_in: BTreeSet<String>,
     /// Committed offsets that go back, or that no transaction committed.
     pub offsets_wrong: Vec<String>,
 }
@@ -140,6 +142,7 @@ impl Transactions {
                      ((producer, number), committed)",
                     record.offset
                 ));
+                transactions.torn_in.insert(at);
             }
         }
         transactions
