@@ -5,7 +5,7 @@ VENDORS := infobip mobtexting altcraft
 SLICES := 16
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/event-normalizer
 
-.PHONY: help run test check bench golden readers fuzz chaos seeded-faults recovery tools deny
+.PHONY: help run test check bench golden readers fuzz chaos seeded-faults recovery tools deny chart chart-install chart-readme
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -41,6 +41,15 @@ golden: tools ## Write the expected events of all fixtures and the table of grou
 
 readers: tools ## Let Flink, ClickHouse, Spark, DuckDB and others read every golden event; writes the table in schemas/README.md
 	$(CARGO) test $(FEATURES) --test readers -- run
+
+chart: tools ## Run every test of the Helm chart; needs Go, and builds helm and others once
+	$(CARGO) test $(FEATURES) --test chart
+
+chart-install: tools ## Install, upgrade and roll back the chart on a real API server, which is built once: about ten minutes
+	$(CARGO) test $(FEATURES) --test chart -- install
+
+chart-readme: tools ## Write the chart's README anew from its values
+	$(CARGO) test $(FEATURES) --test chart -- readme
 
 fuzz: ## Fuzz each vendor for a minute, beginning with the golden payloads
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }
