@@ -56,7 +56,7 @@ impl Cluster {
                 "--bind-address=127.0.0.1",
                 &format!("--secure-port={api}"),
                 "--cert-dir=certificates",
-                "--service-account-key-file=accounts.key",
+                "--service-account-key-file=accounts.pub",
                 "--service-account-signing-key-file=accounts.key",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 "--token-auth-file=tokens.csv",
@@ -66,7 +66,7 @@ impl Cluster {
                 "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
             ],
         )?;
-        cluster.wait_until("the API server answers", &["get", "--raw", "/readyz"])?;
+        cluster.wait_until_it_answers()?;
         cluster.launch(
             "kube-controller-manager",
             &[
@@ -128,7 +128,7 @@ impl Cluster {
         self.kubectl(&["apply", "--server-side", "--dry-run=server", "--filename"])?.arg(file).run().map(drop)
     }
 
-    fn apply(&self, object: &Value) -> Result<()> {
+    pub fn apply(&self, object: &Value) -> Result<()> {
         let file = self.folder.path().join("object.json");
         fs::write(&file, object.to_string())?;
         self.kubectl(&["apply", "--filename"])?.arg(file).run().map(drop)
@@ -152,7 +152,9 @@ impl Cluster {
     /// A token that may do all, and the key that service accounts' tokens are signed with.
     fn write_access(&self, api: u16) -> Result<()> {
         let folder = self.folder.path();
-        fs::write(folder.join("accounts.key"), rcgen::KeyPair::generate()?.serialize_pem())?;
+        let accounts = rcgen::KeyPair::generate()?;
+        fs::write(folder.join("accounts.key"), accounts.serialize_pem())?;
+        fs::write(folder.join("accounts.pub"), accounts.public_key_pem())?;
         fs::write(folder.join("tokens.csv"), "token,admin,admin,system:masters\n")?;
         let cluster = json!({"server": format!("https://127.0.0.1:{api}"), "insecure-skip-tls-verify": true});
         let access = json!({
@@ -203,11 +205,15 @@ impl Cluster {
         Ok(())
     }
 
-    fn wait_until(&mut self, what: &str, arguments: &[&str]) -> Result<()> {
-        let answered = poll(READY_WITHIN, || self.kubectl(arguments).ok()?.run().ok());
-        if answered.is_none() {
+    fn wait_until_it_answers(&mut self) -> Result<()> {
+        let answered = poll(READY_WITHIN, || {
+            let has_ended = self.processes.iter_mut().any(|(process, _)| !matches!(process.try_wait(), Ok(None)));
+            let answer = self.kubectl(&["get", "--raw", "/readyz"]).ok()?.run();
+            (has_ended || answer.is_ok()).then_some(!has_ended)
+        });
+        if answered != Some(true) {
             let logs = ["server", "kube-apiserver"].map(|program| tail(&self.log(program), 20));
-            bail!("waited {READY_WITHIN:?} in vain until {what}; the logs end with:\n{}", logs.join("\n\n"));
+            bail!("the API server doesn't answer; the logs of etcd and its own end with:\n{}", logs.join("\n\n"));
         }
         Ok(())
     }
