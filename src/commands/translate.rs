@@ -141,7 +141,7 @@ fn explanation(normalized: &Normalized<'_>) -> String {
 /// # Errors
 /// The envelope has no JSON form: a fault of the build.
 pub fn line<'a>(vendor: &'a str, account: Option<&'a str>, normalized: Normalized<'a>, arena: &'a Bump) -> Result<String> {
-    let Normalized { index, count, bytes, outcome } = normalized;
+    let Normalized { index, count, bytes, outcome, .. } = normalized;
     match outcome {
         Outcome::Event(event) => {
             let source = Source { kafka_topic: "", kafka_partition: 0, kafka_offset: 0, item_index: index, item_count: count };

@@ -44,6 +44,8 @@ pub struct Adapter {
     pub vendor: &'static str,
     pub rows: &'static [Row],
     pub batch: Batch,
+    /// Keys of an item under which the vendor names the event, the first that is there holding.
+    pub event_keys: &'static [&'static str],
     /// The vendor's own words for channels, beside our slugs, as hints may give them.
     pub channel_words: &'static [(&'static str, Channel)],
     /// Whether some bodies don't tell their channel, so that a hint is needed.
@@ -245,7 +247,21 @@ pub struct Normalized<'a> {
     pub count: i32,
     /// The item's bytes as they arrived; the whole body where it can't be split.
     pub bytes: &'a [u8],
+    /// Whether `bytes` are the whole body, and not one of the items that it was split into.
+    pub is_whole: bool,
+    /// Whether a trailing comma somewhere in the body was repaired, which the item by itself may not show.
+    pub is_comma_repaired: bool,
     pub outcome: Outcome<'a>,
+}
+
+/// One item of a body that was split before, to be read without its neighbors.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    pub bytes: &'a [u8],
+    pub index: i32,
+    pub count: i32,
+    /// As of the body, see [`Normalized::is_comma_repaired`].
+    pub is_comma_repaired: bool,
 }
 
 #[derive(Debug)]
@@ -291,35 +307,71 @@ impl Adapter {
     ) {
         let scene = Scene { hints, arena, is_lenient: reading.is_lenient };
         if let Some(usual) = self.read_usual_body(payload, scene, reading) {
-            let count = i32::try_from(usual.len()).unwrap_or(i32::MAX);
-            for (index, (text, outcome)) in (0..).zip(usual) {
-                each(Normalized { index, count, bytes: text.as_bytes(), outcome });
+            let count = i32::try_from(usual.items.len()).unwrap_or(i32::MAX);
+            let Usual { is_whole, items } = usual;
+            for (index, (text, outcome)) in (0..).zip(items) {
+                each(Normalized { index, count, bytes: text.as_bytes(), is_whole, is_comma_repaired: false, outcome });
             }
             return;
         }
-        let mut whole = |outcome| each(Normalized { index: 0, count: 1, bytes: payload, outcome });
+        let mut whole = |outcome, is_comma_repaired| {
+            each(Normalized { index: 0, count: 1, bytes: payload, is_whole: true, is_comma_repaired, outcome });
+        };
         let body = match Body::read(payload, self.batch, reading, arena) {
             Ok(body) => body,
-            Err(reject) => return whole(Outcome::Rejected(reject)),
+            Err(reject) => return whole(Outcome::Rejected(reject), false),
         };
+        let is_comma_repaired = body.is_comma_repaired;
         match body.items {
-            json::Items::One(text) => whole(self.outcome(&scene.item(text), body.is_comma_repaired, reading.depth)),
-            json::Items::Many(elements) if elements.is_empty() => whole(Outcome::Ignored(Ignored::EmptyBatch)),
-            json::Items::Many(elements) if elements.len() > ITEMS_MAX => whole(Outcome::Rejected(Reject::new(
-                Reason::TooLarge,
-                format!("a batch of at most {ITEMS_MAX} items is expected"),
-            ))),
+            json::Items::One(text) => {
+                whole(self.outcome(&scene.item(text), is_comma_repaired, reading.depth), is_comma_repaired);
+            }
+            json::Items::Many(elements) if elements.is_empty() => {
+                whole(Outcome::Ignored(Ignored::EmptyBatch), is_comma_repaired);
+            }
+            json::Items::Many(elements) if elements.len() > ITEMS_MAX => {
+                let detail = format!("a batch of at most {ITEMS_MAX} items is expected");
+                whole(Outcome::Rejected(Reject::new(Reason::TooLarge, detail)), is_comma_repaired);
+            }
             json::Items::Many(ref elements) => {
                 let count = i32::try_from(elements.len()).unwrap_or(i32::MAX);
                 let depth = self.depth_of_items(reading);
                 for (index, element) in (0..).zip(elements.iter()) {
                     let text = element.get();
                     let start = text.as_ptr() as usize - body.text.as_ptr() as usize;
-                    let outcome = self.outcome(&scene.item(text), body.is_comma_repaired, depth);
-                    each(Normalized { index, count, bytes: &payload[start..start + text.len()], outcome });
+                    let outcome = self.outcome(&scene.item(text), is_comma_repaired, depth);
+                    let bytes = &payload[start..start + text.len()];
+                    each(Normalized { index, count, bytes, is_whole: false, is_comma_repaired, outcome });
                 }
             }
         }
+    }
+
+    /// Reads one item of a body by itself: the same event as when the body was read.
+    pub fn normalize_part<'a>(
+        &self,
+        part: Part<'a>,
+        hints: &'a Hints<'a>,
+        reading: &Reading,
+        arena: &'a Bump,
+    ) -> Normalized<'a> {
+        let Part { bytes, index, count, is_comma_repaired } = part;
+        // An item is never split, whatever is in it.
+        let (outcome, is_comma_repaired) = match Body::read(bytes, Batch::Never, reading, arena) {
+            Ok(body) => {
+                let is_comma_repaired = is_comma_repaired || body.is_comma_repaired;
+                let item = Scene { hints, arena, is_lenient: reading.is_lenient }.item(body.text.trim_ascii());
+                (self.outcome(&item, is_comma_repaired, self.depth_of_items(reading)), is_comma_repaired)
+            }
+            Err(reject) => (Outcome::Rejected(reject), is_comma_repaired),
+        };
+        Normalized { index, count, bytes, is_whole: false, is_comma_repaired, outcome }
+    }
+
+    /// The event that an item names itself, as printed; for people, who want to know what was set aside.
+    pub fn printed_event(&self, bytes: &[u8]) -> Option<String> {
+        let item: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).ok()?;
+        self.event_keys.iter().find_map(|key| item.get(*key)?.as_str()).map(str::to_owned)
     }
 
     /// The batch itself takes one level of nesting, or two where it stands under a key.
@@ -334,7 +386,7 @@ impl Adapter {
         payload: &'a [u8],
         scene: Scene<'a>,
         reading: &Reading,
-    ) -> Option<BumpVec<'a, (&'a str, Outcome<'a>)>> {
+    ) -> Option<Usual<'a>> {
         let read = self.read_usual.filter(|_| payload.len() <= USUAL_BYTES.min(reading.body_bytes))?;
         let text = simdutf8::basic::from_utf8(payload).ok()?;
         let (mut rest, end) = match self.batch {
@@ -368,7 +420,7 @@ impl Adapter {
         if let Batch::Key(key) = self.batch {
             rest = json::after(json::skip_members(rest, key)?, "}")?;
         }
-        json::skip_space(rest).is_empty().then_some(items)
+        json::skip_space(rest).is_empty().then_some(Usual { is_whole: !is_batch, items })
     }
 
     fn outcome<'a>(&self, item: &Item<'a>, is_comma_repaired: bool, depth: usize) -> Outcome<'a> {
@@ -409,6 +461,12 @@ impl Adapter {
         }
         Outcome::Event(event)
     }
+}
+
+/// A body that was read without being split first.
+struct Usual<'a> {
+    is_whole: bool,
+    items: BumpVec<'a, (&'a str, Outcome<'a>)>,
 }
 
 /// A body that was read and split. A repair keeps every offset, so items are slices of the original too.
@@ -516,6 +574,54 @@ mod tests {
             reasons(&ALTCRAFT, &body, &Reading { is_lenient: false, ..Reading::default() }),
             [Some(Reason::InvalidJson)]
         );
+    }
+
+    /// What each item of a body gives, and what it gives when it is read again by itself.
+    fn by_itself(adapter: &Adapter, body: &str) -> Vec<(String, String)> {
+        let (arena, hints, reading) = (Bump::new(), Hints::default(), Reading::default());
+        let mut items = Vec::new();
+        adapter.normalize(body.as_bytes(), &hints, &reading, &arena, |item| items.push(item));
+        let again = |item: &Normalized<'_>| {
+            let Normalized { bytes, index, count, is_whole, is_comma_repaired, .. } = *item;
+            assert!(!is_whole);
+            let part = Part { bytes, index, count, is_comma_repaired };
+            format!("{:?}", adapter.normalize_part(part, &hints, &reading, &arena))
+        };
+        items.iter().map(|item| (format!("{item:?}"), again(item))).collect()
+    }
+
+    #[test]
+    fn an_item_by_itself_gives_what_it_gave_in_its_body() {
+        let hook = hook(3);
+        let deep = hook.replace("[[", "[").replace("]]", "]").replace("\"new\":[", &format!("\"new\":[{}", "[".repeat(70)));
+        let deep = deep.replace("]}", &format!("{}]}}", "]".repeat(70)));
+        let own_comma = hook.replace("\"p-1\"", "\"p-1\",\"more\":[1,]");
+        for body in [
+            format!("[{hook}, {hook}]"),
+            // A comma behind the last item marks all of them, one in an item too.
+            format!("[{hook},{hook},]"),
+            format!("[{own_comma},{hook}]"),
+            // Neither a batch in a batch nor an empty one is split or ignored.
+            format!("[[{hook}],[],7,\"text\"]"),
+            format!("[{deep}]"),
+            r#"[{"event_type":"carrier_pigeon"}]"#.to_owned(),
+        ] {
+            for (first, again) in by_itself(&ALTCRAFT, &body) {
+                assert_eq!(first, again, "{body}");
+            }
+        }
+        let nested = r#"{"results":[{"results":[{"messageId":"m"}]},{"results":[]}]}"#;
+        for (first, again) in by_itself(&INFOBIP, nested) {
+            assert_eq!(first, again);
+        }
+    }
+
+    #[test]
+    fn an_item_names_its_event_as_the_vendor_prints_it() {
+        assert_eq!(ALTCRAFT.printed_event(br#"{"event_type":"carrier_pigeon"}"#).as_deref(), Some("carrier_pigeon"));
+        assert_eq!(INFOBIP.printed_event(br#"{"type":"CALL_X","event":"SEEN"}"#).as_deref(), Some("SEEN"));
+        assert_eq!(INFOBIP.printed_event(br#"{"event":7}"#), None);
+        assert_eq!(INFOBIP.printed_event(b"[1"), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub const ADAPTER: Adapter = Adapter {
     vendor: "altcraft",
     rows: events::ROWS,
     batch: Batch::Array,
+    event_keys: &["event_type"],
     channel_words: &[],
     has_ambiguous_channels: false,
     has_local_times: false,

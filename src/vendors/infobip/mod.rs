@@ -38,6 +38,7 @@ pub const ADAPTER: Adapter = Adapter {
     vendor: "infobip",
     rows: events::ROWS,
     batch: Batch::Key("results"),
+    event_keys: &["event", "type", "notificationType"],
     channel_words: channels::SUBSCRIPTION_WORDS,
     has_ambiguous_channels: true,
     has_local_times: false,

@@ -30,6 +30,7 @@ pub const ADAPTER: Adapter = Adapter {
     vendor: "mobtexting",
     rows: events::ROWS,
     batch: Batch::Never,
+    event_keys: &["event"],
     channel_words: &[("vmn", Channel::Sms)],
     has_ambiguous_channels: true,
     has_local_times: true,
