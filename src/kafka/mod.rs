@@ -1,6 +1,6 @@
 //! All that names rdkafka: the clients, the loop, transactions, rebalances, topics.
 
-mod dead_letter;
+pub mod dead_letter;
 pub mod embedded;
 mod fault;
 mod headers;

@@ -9,10 +9,10 @@ use bumpalo::Bump;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message, OwnedHeaders};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, Message, OwnedHeaders};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
-use super::dead_letter::{self, Place};
+use super::dead_letter::{self, About, HintTexts, Place};
 use super::fault::{Fault, is_seeded, stranger};
 use super::headers;
 use super::sender::{Outgoing, SendError, Sender, is_refusal};
@@ -40,25 +40,32 @@ pub(super) struct Shared {
 
 /// Where a stream's events go, and how they are framed there.
 #[derive(Debug)]
-struct Target {
-    topic: String,
-    encoder: Encoder,
+pub(super) struct Target {
+    pub topic: String,
+    pub encoder: Encoder,
     /// Where a registry has the schema of what is sent there.
-    schema_url: Option<String>,
+    pub schema_url: Option<String>,
 }
 
-impl Shared {
-    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, encoder: impl Fn(Stream) -> Encoder) -> Result<Self> {
+impl Target {
+    /// One for each stream, in their order.
+    pub fn all(settings: &Settings, encoder: impl Fn(Stream) -> Encoder) -> Vec<Self> {
         let registry = settings.schema_registry.as_ref().and_then(|registry| registry.urls().next());
         let target = |stream| {
             let encoder = encoder(stream);
             let schema_url = registry.zip(encoder.schema_id()).map(|(url, id)| format!("{url}/schemas/ids/{id}"));
-            Target { topic: settings.topics.of(stream), encoder, schema_url }
+            Self { topic: settings.topics.of(stream), encoder, schema_url }
         };
+        Stream::all().map(target).collect()
+    }
+}
+
+impl Shared {
+    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, encoder: impl Fn(Stream) -> Encoder) -> Result<Self> {
         Ok(Self {
             sources: Source::all(&settings)?,
             reading: settings.reading(),
-            targets: Stream::all().map(target).collect(),
+            targets: Target::all(&settings, encoder),
             settings,
             metrics,
         })
@@ -196,7 +203,7 @@ impl Outbox {
 
     /// Sends what one item gives.
     fn put<'a>(&mut self, record: Record<'a>, normalized: Normalized<'a>, arena: &'a Bump) -> Result<(), Failure> {
-        let Normalized { index, count, bytes, outcome } = normalized;
+        let Normalized { index, count, bytes, is_whole, is_comma_repaired, outcome } = normalized;
         let key = ItemKey { partition: record.partition, offset: record.message.offset(), item: index };
         let place = Place { partition: key.partition.1, offset: key.offset, item: index, items: count };
         let refusals = self.refusals.get(&key).copied().unwrap_or(0);
@@ -223,7 +230,8 @@ impl Outbox {
             }
             Outcome::Event(_) => (refused(), refusals - 1),
         };
-        self.send_dead_letter(record, place, bytes, &reject, refusals, key)
+        let about = record.about(place, is_whole, is_comma_repaired);
+        self.send_dead_letter(record, &about, bytes, &reject, refusals, key)
     }
 
     /// Returns whether the client took the event; it does not take what is longer than its own limit.
@@ -256,7 +264,7 @@ impl Outbox {
     fn send_dead_letter(
         &mut self,
         record: Record<'_>,
-        place: Place,
+        about: &About<'_>,
         bytes: &[u8],
         reject: &Reject,
         refusals: u8,
@@ -270,8 +278,8 @@ impl Outbox {
             if refusals > 1 {
                 break;
             }
-            let headers =
-                dead_letter::headers(record.message.headers(), record.source, place, record.hints, reject, has_payload);
+            let original = record.message.headers().map(BorrowedHeaders::detach);
+            let headers = dead_letter::headers(original, about, reject, has_payload);
             let outgoing = Outgoing {
                 topic: &record.shared.settings.topics.dead_letters,
                 partition: None,
@@ -481,8 +489,7 @@ impl<'a> Record<'a> {
         let origin = Origin {
             vendor: self.source.adapter.vendor,
             account: self.hints.account,
-            // Kafka itself writes -1 for a record without a timestamp.
-            received_at: event::Instant(self.message.timestamp().to_millis().unwrap_or(-1)),
+            received_at: event::Instant(self.received_at()),
             source: envelope::Source {
                 kafka_topic: &self.source.topic,
                 kafka_partition: place.partition,
@@ -494,6 +501,24 @@ impl<'a> Record<'a> {
         let keeps_payload = self.shared.settings.envelope.payload == EnvelopePayload::Item;
         Envelope::wrap(event, origin, bytes, keeps_payload, arena)
     }
+
+    /// Kafka itself writes -1 for a record without a timestamp.
+    fn received_at(self) -> i64 {
+        self.message.timestamp().to_millis().unwrap_or(-1)
+    }
+
+    fn about(self, place: Place, is_whole: bool, is_comma_repaired: bool) -> About<'a> {
+        About {
+            vendor: self.source.adapter.vendor,
+            topic: &self.source.topic,
+            place,
+            is_whole,
+            is_comma_repaired,
+            received_at: self.received_at(),
+            hints: HintTexts::of(self.hints, self.source),
+        }
+    }
+
     fn event_headers(self, envelope: &Envelope<'_>, schema_url: Option<&str>) -> Option<OwnedHeaders> {
         let traces = headers::trace_context(self.message.headers());
         if !self.shared.settings.envelope.cloud_events {
