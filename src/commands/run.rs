@@ -17,13 +17,14 @@ use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin};
 use crate::avro::Encoder;
+use crate::event::Stream;
 use crate::exit::Exit;
 use crate::kafka::topics::{self, TopicError};
 use crate::kafka::worker::{Stop, Workers};
 use crate::logs;
 use crate::metrics::Metrics;
 use crate::registry::{self, RegistryError};
-use crate::settings::{Guarantee, Settings};
+use crate::settings::{Guarantee, SchemaRegistry, Settings};
 
 /// How long brokers and a registry that don't answer at the start are left alone: longer each time, up to the second figure.
 const START_PAUSE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
@@ -180,13 +181,25 @@ async fn prepare(admin: &Admin, encoder: Encoder) -> Result<Result<Workers, Exit
             Ok(ids) => ids,
             Err(exit) => return Ok(Err(exit)),
         };
-        for (stream, subject) in registry::subjects(&admin.settings, &registry) {
-            let id = ids.get(&subject).context("a subject has no schema id")?;
-            encoders.insert(stream, encoder.with_schema_id(*id));
-        }
+        encoders = with_ids(&admin.settings, &registry, &ids, encoder)?;
     }
     let encoder = |stream| encoders.get(&stream).copied().unwrap_or(encoder);
     Workers::new(Arc::clone(&admin.settings), Arc::clone(&admin.metrics), encoder).map(Ok)
+}
+
+/// The encoder of each stream, with the id that the registry gave to its subject.
+///
+/// # Errors
+/// A subject has no id: a fault of the program.
+pub(super) fn with_ids(
+    settings: &Settings,
+    registry: &SchemaRegistry,
+    ids: &BTreeMap<String, u32>,
+    encoder: Encoder,
+) -> Result<BTreeMap<Stream, Encoder>> {
+    let of =
+        |(stream, subject)| Ok((stream, encoder.with_schema_id(*ids.get(&subject).context("a subject has no schema id")?)));
+    registry::subjects(settings, registry).into_iter().map(of).collect()
 }
 
 /// What came of an attempt.

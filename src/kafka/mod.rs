@@ -1,11 +1,17 @@
 //! All that names rdkafka: the clients, the loop, transactions, rebalances, topics.
 
+pub mod again;
+mod backlog;
 pub mod dead_letter;
 pub mod embedded;
 mod fault;
+mod gap;
 mod headers;
+pub mod letters;
 mod outbox;
 mod rebalance;
+pub mod replay;
+pub mod selection;
 mod sender;
 mod source;
 mod tally;

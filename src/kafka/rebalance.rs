@@ -209,8 +209,8 @@ fn apply(consumer: &BaseConsumer<Assignment>, list: &TopicPartitionList) -> Resu
 }
 
 /// The committed offsets of partitions; fails where that of one can't be had.
-pub(super) fn fetch_committed(
-    consumer: &BaseConsumer<Assignment>,
+pub(super) fn fetch_committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     asked: TopicPartitionList,
     timeout: Duration,
 ) -> Result<TopicPartitionList, KafkaError> {

@@ -319,6 +319,12 @@ impl Sender {
         self.producer.context().failure.lock().ok().and_then(|failure| *failure)
     }
 
+    /// What makes the producer unusable for ever, where something does; calls themselves only say that it is.
+    pub fn fatal(&self) -> Option<TransactionError> {
+        let (code, text) = self.producer.client().fatal_error()?;
+        Some(TransactionError::fatal(code, text))
+    }
+
     /// Whether an end of a transaction may still be on its way and could hit the next one, since the client speaks no
     /// transaction protocol 2 (KIP-890): then a new producer, which fences the late request, takes over.
     pub fn is_dirty(&self) -> bool {

@@ -70,7 +70,8 @@ impl fmt::Display for MissingTopics {
     }
 }
 
-struct Quiet;
+/// The context of a client that is asked a few questions.
+pub(super) struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -128,11 +129,19 @@ fn wanted(settings: &Settings) -> impl Iterator<Item = String> {
 }
 
 fn find(settings: &Settings) -> Result<Found, TopicError> {
+    look_for(settings, wanted(settings))
+}
+
+/// Those of these topics that exist.
+///
+/// # Errors
+/// See [`TopicError`].
+pub(super) fn look_for(settings: &Settings, topics: impl Iterator<Item = String>) -> Result<Found, TopicError> {
     let config = client(&settings.kafka).map_err(TopicError::Refused)?;
     let consumer = BaseConsumer::from_config_and_context(&config, Quiet).map_err(TopicError::Unreachable)?;
     let mut found = Found::new();
     // Each by its name: listing all topics would need a right on all of them.
-    for topic in wanted(settings) {
+    for topic in topics {
         let metadata = consumer.fetch_metadata(Some(&topic), ANSWER_TIMEOUT).map_err(TopicError::Unreachable)?;
         let Some(described) = metadata.topics().iter().find(|described| described.name() == topic) else { continue };
         match described.error().map(RDKafkaErrorCode::from) {

@@ -49,6 +49,11 @@ impl TransactionError {
         Self { code: RDKafkaErrorCode::OperationTimedOut, text, is_fatal: true, requires_abort: false, is_retriable: false }
     }
 
+    /// The cause of a producer's end.
+    pub fn fatal(code: RDKafkaErrorCode, text: String) -> Self {
+        Self { code, text, is_fatal: true, requires_abort: false, is_retriable: false }
+    }
+
     /// A producer whose connection to the coordinator broke while it was started.
     pub fn unsteady() -> Self {
         let text = "the connection to the transaction coordinator broke at the start".to_owned();
