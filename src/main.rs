@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use event_normalizer::commands::{catalogue, check, demo, run, schema, translate};
+use event_normalizer::commands::{catalogue, check, dead_letters, demo, run, schema, translate};
 use event_normalizer::exit::Exit;
 
 #[global_allocator]
@@ -29,6 +29,8 @@ enum Command {
     Catalogue(catalogue::Catalogue),
     /// Check settings, brokers, topics and schema registry before a deploy
     Check(check::Check),
+    /// See what was set aside, and work it off: summary, list, show, retry, replay
+    DeadLetters(dead_letters::DeadLetters),
     /// Print the envelope's schema, or check and register it at a schema registry
     Schema(schema::Schema),
 }
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Translate(translate) => translate.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
         Command::Check(check) => check.run(),
+        Command::DeadLetters(dead_letters) => dead_letters.run(),
         Command::Schema(schema) => schema.run(),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::table::aligned;
 use crate::event::Stream;
 use crate::exit::Exit;
 use crate::vendors::{ADAPTERS, Adapter, Row};
@@ -67,28 +68,15 @@ impl Catalogue {
             ADAPTERS.into_iter().flat_map(|adapter| adapter.rows.iter().map(|row| Line::of(adapter, row))).collect();
         let text = match self.output {
             Output::Json => serde_json::to_string_pretty(&lines)?,
-            Output::Tsv => rows(&lines, |cells| cells.join("\t")),
-            Output::Table => table(&lines),
+            Output::Tsv => rows(&lines).iter().map(|cells| cells.join("\t")).collect::<Vec<_>>().join("\n"),
+            Output::Table => aligned(&rows(&lines)),
         };
         writeln!(io::stdout().lock(), "{text}").context("standard output")?;
         Ok(Exit::Success)
     }
 }
 
-fn rows(lines: &[Line], text: impl Fn([&str; 7]) -> String) -> String {
+fn rows(lines: &[Line]) -> Vec<[String; 7]> {
     let all = [HEADINGS].into_iter().chain(lines.iter().map(Line::cells));
-    all.map(text).collect::<Vec<_>>().join("\n")
-}
-
-fn table(lines: &[Line]) -> String {
-    let mut widths = HEADINGS.map(str::len);
-    for line in lines {
-        for (width, cell) in widths.iter_mut().zip(line.cells()) {
-            *width = (*width).max(cell.len());
-        }
-    }
-    rows(lines, |cells| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    })
+    all.map(|cells| cells.map(str::to_owned)).collect()
 }
