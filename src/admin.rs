@@ -11,6 +11,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::breaker::Breaker;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::status::{Shutdown, Startup, WorkerStatus};
@@ -23,12 +24,14 @@ pub struct Admin {
     pub statuses: Vec<Arc<WorkerStatus>>,
     pub startup: Startup,
     pub shutdown: Arc<Shutdown>,
+    pub breaker: Arc<Breaker>,
 }
 
 impl Admin {
     pub fn new(settings: Settings, metrics: Metrics) -> Self {
         let statuses = (0..settings.delivery.workers()).map(|_| Arc::default()).collect();
         Self {
+            breaker: Arc::new(Breaker::new(&settings)),
             settings: Arc::new(settings),
             metrics: Arc::new(metrics),
             statuses,
@@ -48,6 +51,19 @@ impl Admin {
         })
     }
 
+    /// Lets sources go on that were stopped for their dead letters.
+    pub fn resume_sources(&self) {
+        self.breaker.resume();
+        for stopped in &self.metrics.source_stopped {
+            stopped.set(0);
+        }
+    }
+
+    /// The raw topics that are stopped for their dead letters.
+    fn stopped(&self) -> Vec<&str> {
+        self.breaker.stopped().into_iter().map(|source| self.settings.sources[source].topic.as_str()).collect()
+    }
+
     /// Brokers or a registry that are down are no reason to be restarted.
     fn is_alive(&self) -> bool {
         self.startup.reason().is_some() || self.statuses.iter().all(|status| status.is_alive())
@@ -64,6 +80,7 @@ impl Admin {
             "ready": unready.is_none(),
             "unready": unready,
             "stopping": self.shutdown.is_asked(),
+            "stopped_sources": self.stopped(),
             "workers": workers,
         })
     }
@@ -104,8 +121,15 @@ async fn healthz(State(admin): State<Arc<Admin>>) -> (StatusCode, &'static str) 
 }
 
 async fn readyz(State(admin): State<Arc<Admin>>) -> (StatusCode, String) {
+    let stopped = admin.stopped();
     match admin.unready() {
-        None => (StatusCode::OK, "ready\n".to_owned()),
+        None if stopped.is_empty() => (StatusCode::OK, "ready\n".to_owned()),
+        // The others go on. A process that was not ready would also hold up the deploy that brings the cure.
+        None => {
+            let topics = stopped.join(", ");
+            let text = format!("ready, but stopped for too many dead letters until a restart or SIGHUP: {topics}\n");
+            (StatusCode::OK, text)
+        }
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
     }
 }

@@ -36,6 +36,8 @@ pub mod metrics;
 
 pub mod status;
 
+pub mod breaker;
+
 pub mod kafka;
 
 pub mod admin;

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub assigned_partitions: IntGauge,
     /// Records that wait in a partition, by `topic` and `partition`.
     pub lag_records: IntGaugeVec,
+    /// Whether a source is stopped by `dead_letters.stop_above`, by `topic`.
+    pub source_stopped: Vec<IntGauge>,
     /// Unix time of the last commit.
     pub last_commit_timestamp_seconds: IntGauge,
 }
@@ -74,6 +76,9 @@ impl Metrics {
         let lag = Opts::new("normalizer_consumer_lag_records", "Records that wait in an assigned partition.");
         let lag = IntGaugeVec::new(lag, &["topic", "partition"])?;
         registry.register(Box::new(lag.clone()))?;
+        let stopped = Opts::new("normalizer_source_stopped", "1 where dead_letters.stop_above has stopped the source.");
+        let stopped = IntGaugeVec::new(stopped, &["topic"])?;
+        registry.register(Box::new(stopped.clone()))?;
 
         Ok(Self {
             records_consumed: by_topic("normalizer_records_consumed_total", "Raw records whose offset was committed.")?,
@@ -128,6 +133,7 @@ impl Metrics {
             rebalances: counter(&registry, "normalizer_rebalances_total", "Assignments and revocations.")?,
             assigned_partitions: gauge(&registry, "normalizer_assigned_partitions", "Partitions that this process reads.")?,
             lag_records: lag,
+            source_stopped: settings.sources.iter().map(|source| stopped.with_label_values(&[&source.topic])).collect(),
             last_commit_timestamp_seconds: gauge(
                 &registry,
                 "normalizer_last_commit_timestamp_seconds",

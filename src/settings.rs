@@ -246,6 +246,30 @@ impl<'de> Deserialize<'de> for DeadLetterPayload {
 #[serde(deny_unknown_fields, default)]
 pub struct DeadLetters {
     pub payload: DeadLetterPayload,
+    pub stop_above: Option<StopAbove>,
+}
+
+/// When a source dead-letters too much: more than this share of its last items.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StopAbove {
+    pub ratio: f64,
+    /// So many items, by worker.
+    pub window: usize,
+}
+
+impl StopAbove {
+    const WINDOW_MAX: usize = 1_000_000;
+
+    fn validate(self) -> Result<()> {
+        ensure!((0.0..1.0).contains(&self.ratio), "dead_letters.stop_above.ratio: expected a share from 0 to below 1");
+        ensure!(
+            (1..=Self::WINDOW_MAX).contains(&self.window),
+            "dead_letters.stop_above.window: expected a number from 1 to {}",
+            Self::WINDOW_MAX
+        );
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -384,6 +408,7 @@ impl Settings {
             (1..=128).contains(&self.limits.depth),
             "limits.depth: expected a number from 1 to 128, which is as deep as JSON is read"
         );
+        self.dead_letters.stop_above.map_or(Ok(()), StopAbove::validate)?;
         for stream in self.topics.overrides.keys() {
             let names = Stream::all().map(Stream::name);
             Stream::from_name(stream).with_context(|| errors::unknown_key("topics.overrides", stream, names))?;
@@ -519,6 +544,20 @@ mod tests {
         }
         let text = SMALL.replace("raw.infobip", "events.sms");
         assert_eq!(error(&text), "topics: an output topic is also a source");
+    }
+
+    #[test]
+    fn a_breaker_wants_a_share_and_a_window() {
+        let with = |stop_above: &str| format!("{SMALL}dead_letters: {{stop_above: {stop_above}}}\n");
+        let settings = Settings::of_yaml(&with("{ratio: 0.5, window: 1000}")).unwrap();
+        assert_eq!(settings.dead_letters.stop_above, Some(StopAbove { ratio: 0.5, window: 1_000 }));
+        for (stop_above, expected) in [
+            ("{ratio: 1.0, window: 1000}", "dead_letters.stop_above.ratio: expected a share from 0 to below 1"),
+            ("{ratio: 0.5, window: 0}", "dead_letters.stop_above.window: expected a number from 1 to 1000000"),
+            ("{ratio: 0.5, windw: 10}", "dead_letters.stop_above.windw is no setting: did you mean window?"),
+        ] {
+            assert_eq!(error(&with(stop_above)), expected);
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 const CORE: [&str; 5] = ["event", "envelope", "reject", "avro", "vendors"];
 /// Modules of the shell that the core must not name.
-const SHELL: [&str; 9] = ["settings", "metrics", "status", "kafka", "admin", "logs", "commands", "exit", "registry"];
+const SHELL: [&str; 10] =
+    ["settings", "breaker", "metrics", "status", "kafka", "admin", "logs", "commands", "exit", "registry"];
 /// What a pure core has no use for: input and output, clocks, logs, other processes, the environment.
 const IMPURE: [&str; 10] = [
     "std::fs",

@@ -78,6 +78,15 @@ pub(super) async fn signalled() {
     }
 }
 
+/// Lets stopped sources go on whenever SIGHUP asks for it.
+async fn resume_on_hangup(admin: Arc<Admin>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        info!("SIGHUP: sources that were stopped go on");
+        admin.resume_sources();
+    }
+}
+
 fn unusable(error: &anyhow::Error) -> Exit {
     eprintln!("error: {error:#}");
     Exit::Settings
@@ -104,6 +113,9 @@ async fn serve(admin: Admin, encoder: Encoder, stop: impl Future<Output = ()>) -
         Ok(workers) => workers,
         Err(exit) => return Ok(exit),
     };
+    if admin.breaker.stop_above().is_some() {
+        tokio::spawn(resume_on_hangup(Arc::clone(&admin)));
+    }
     let mut ends = start(&admin, &workers)?;
     let exit = tokio::select! {
         end = ends.recv() => end.flatten().map_or(Exit::Success, |stop| report(&stop)),
@@ -184,7 +196,7 @@ async fn prepare(admin: &Admin, encoder: Encoder) -> Result<Result<Workers, Exit
         encoders = with_ids(&admin.settings, &registry, &ids, encoder)?;
     }
     let encoder = |stream| encoders.get(&stream).copied().unwrap_or(encoder);
-    Workers::new(Arc::clone(&admin.settings), Arc::clone(&admin.metrics), encoder).map(Ok)
+    Workers::new(Arc::clone(&admin.settings), Arc::clone(&admin.metrics), Arc::clone(&admin.breaker), encoder).map(Ok)
 }
 
 /// The encoder of each stream, with the id that the registry gave to its subject.

@@ -17,6 +17,7 @@ mod source;
 mod tally;
 pub mod topics;
 mod transaction;
+mod watch;
 pub mod worker;
 
 use std::collections::BTreeMap;

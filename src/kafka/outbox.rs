@@ -19,7 +19,9 @@ use super::sender::{Outgoing, SendError, Sender, is_refusal};
 use super::source::Source;
 use super::tally::Tally;
 use super::transaction::TransactionError;
+use super::watch::Watch;
 use crate::avro::Encoder;
+use crate::breaker::Breaker;
 use crate::envelope::{self, Envelope, Origin};
 use crate::event::{self, Stream};
 use crate::metrics::Metrics;
@@ -33,6 +35,7 @@ pub(super) struct Shared {
     pub settings: Arc<Settings>,
     pub sources: Vec<Source>,
     pub metrics: Arc<Metrics>,
+    pub breaker: Arc<Breaker>,
     reading: Reading,
     /// By stream.
     targets: Vec<Target>,
@@ -61,13 +64,19 @@ impl Target {
 }
 
 impl Shared {
-    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, encoder: impl Fn(Stream) -> Encoder) -> Result<Self> {
+    pub fn new(
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        breaker: Arc<Breaker>,
+        encoder: impl Fn(Stream) -> Encoder,
+    ) -> Result<Self> {
         Ok(Self {
             sources: Source::all(&settings)?,
             reading: settings.reading(),
             targets: Target::all(&settings, encoder),
             settings,
             metrics,
+            breaker,
         })
     }
 
@@ -128,6 +137,7 @@ pub(super) struct Outbox {
     /// Next offsets by partition, as of the last commit.
     pub committed: BTreeMap<Partition, i64>,
     buffer: Vec<u8>,
+    pub watch: Watch,
 }
 
 impl Outbox {
@@ -145,6 +155,7 @@ impl Outbox {
             refusals: BTreeMap::new(),
             committed: BTreeMap::new(),
             buffer: Vec::new(),
+            watch: Watch::new(&shared.breaker, shared.sources.len()),
         }
     }
 
@@ -170,6 +181,11 @@ impl Outbox {
         let partition = (source_index, message.partition());
         if self.rewind.contains_key(&partition) {
             // Read ahead of the rewind, and read again after it.
+            return Ok(());
+        }
+        if self.watch.is_stopped(source_index) {
+            // Read ahead of the stop. Nothing of the partition is in the open transaction.
+            self.rewind.insert(partition, message.offset());
             return Ok(());
         }
         if !self.sender.is_open() {
@@ -218,6 +234,7 @@ impl Outbox {
                 let marks = (event.has_unlisted_status, event.has_hint_conflict);
                 let envelope = record.wrap(event, place, bytes, arena);
                 if self.send_event(record, &envelope, key)? {
+                    self.watch.event(record.partition.0);
                     if marks.0 {
                         self.tally.unlisted_status(vendor);
                     }
@@ -295,6 +312,7 @@ impl Outbox {
             }
             if self.send(outgoing, key)? {
                 self.tally.dead_letter(record.source.vendor, reject.reason);
+                self.watch.dead_letter(record.partition.0, record.shared);
                 return Ok(());
             }
         }
@@ -391,6 +409,10 @@ impl Outbox {
             return Ok(());
         }
         for (partition, position) in positions(consumer, shared) {
+            // What was read ahead of a stop is not decided.
+            if self.watch.is_stopped(partition.0) {
+                continue;
+            }
             if self.committed.get(&partition) != Some(&position) {
                 self.pending.insert(partition, Span { first: position, next: position });
             }
@@ -445,6 +467,13 @@ impl Outbox {
     /// Partitions to be read again, with the offsets where that begins if none was ever committed.
     pub fn rewind(&self) -> &BTreeMap<Partition, i64> {
         &self.rewind
+    }
+
+    /// Has a partition that stood still read from its committed offset, wherever the client stands.
+    pub fn go_on(&mut self, partition: Partition) {
+        if let Some(committed) = self.committed.get(&partition) {
+            self.rewind.entry(partition).or_insert(*committed);
+        }
     }
 
     pub fn rewound(&mut self, partition: Partition) {

@@ -77,6 +77,7 @@ impl Assignment {
                 outbox.committed.insert(*partition, committed);
             }
         }
+        self.pause_stopped(consumer, &partitions, &outbox);
         self.status.assigned(&partitions);
         self.shared.metrics.assigned_partitions.add(partitions.len() as i64);
         info!(partitions = partitions.len(), "partitions assigned");
@@ -115,6 +116,18 @@ impl Assignment {
             beginnings.add_partition_offset(element.topic(), element.partition(), offset)?;
         }
         Ok(beginnings)
+    }
+
+    /// Sources that are stopped for their dead letters stay so in a new assignment.
+    fn pause_stopped(&self, consumer: &BaseConsumer<Self>, partitions: &[Partition], outbox: &Outbox) {
+        let mut list = TopicPartitionList::new();
+        for (source, partition) in partitions.iter().filter(|(source, _)| outbox.watch.is_stopped(*source)) {
+            list.add_partition(&self.shared.sources[*source].topic, *partition);
+        }
+        // Without the pause, what is read of them is passed over.
+        if let Err(error) = consumer.pause(&list) {
+            warn!(error = %error, "partitions could not be paused");
+        }
     }
 
     fn partitions(&self, list: &TopicPartitionList) -> Vec<Partition> {

@@ -20,6 +20,7 @@ use super::sender::Sender;
 use super::transaction::{Remedy, TransactionError};
 use super::{consumer, producer, transactional_id};
 use crate::avro::Encoder;
+use crate::breaker::Breaker;
 use crate::event::Stream;
 use crate::exit::Exit;
 use crate::metrics::Metrics;
@@ -56,8 +57,13 @@ pub struct Workers(Arc<Shared>);
 impl Workers {
     /// # Errors
     /// The settings name an unknown vendor; reading them has refused that.
-    pub fn new(settings: Arc<Settings>, metrics: Arc<Metrics>, encoder: impl Fn(Stream) -> Encoder) -> Result<Self> {
-        Ok(Self(Arc::new(Shared::new(settings, metrics, encoder)?)))
+    pub fn new(
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        breaker: Arc<Breaker>,
+        encoder: impl Fn(Stream) -> Encoder,
+    ) -> Result<Self> {
+        Ok(Self(Arc::new(Shared::new(settings, metrics, breaker, encoder)?)))
     }
 
     /// Runs one worker until it is asked to stop. Blocks its thread.
@@ -134,6 +140,9 @@ impl Worker<'_> {
         let mut arena = Bump::new();
         while !self.shutdown.is_asked() {
             self.status.turn();
+            if consumer.context().outbox().watch.is_behind(self.shared) {
+                self.heed_breaker(consumer)?;
+            }
             self.rewind(consumer);
             // Callbacks run inside `poll` and take the outbox, so it must not be held here.
             let due_at = consumer.context().outbox().due_at(self.shared);
@@ -206,6 +215,31 @@ impl Worker<'_> {
             Ok(()) => Ok(()),
             Err(error) => self.recover(consumer, &error),
         }
+    }
+
+    /// Pauses the partitions of sources that were stopped since, and has those read on that go on.
+    fn heed_breaker(&mut self, consumer: &BaseConsumer<Assignment>) -> Result<(), Stop> {
+        // What was decided is committed, or given up, before a source stops: nothing of it stays open meanwhile.
+        if consumer.context().outbox().is_open() {
+            self.commit(consumer)?;
+        }
+        let change = consumer.context().outbox().watch.heed(self.shared);
+        let list_of = |sources: &[usize]| {
+            let mut list = TopicPartitionList::new();
+            for (source, partition) in self.status.assignment() {
+                if sources.contains(&source) {
+                    list.add_partition(&self.shared.sources[source].topic, partition);
+                }
+            }
+            list
+        };
+        let done = consumer.pause(&list_of(&change.stopped)).and_then(|()| consumer.resume(&list_of(&change.resumed)));
+        for partition in self.status.assignment() {
+            if change.resumed.contains(&partition.0) {
+                consumer.context().outbox().go_on(partition);
+            }
+        }
+        Ok(done.context("partitions can't be paused or resumed")?)
     }
 
     /// Aborts, takes a new sender where the old one is of no use, and has the records read again.

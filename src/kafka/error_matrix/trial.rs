@@ -13,6 +13,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tracing::Level;
 
 use crate::avro::{self, Encoder};
+use crate::breaker::Breaker;
 use crate::exit::Exit;
 use crate::kafka::embedded::{Reader, Writer};
 use crate::kafka::worker::{Stop, Workers};
@@ -118,7 +119,7 @@ impl Trial {
         let trial = Self {
             cluster,
             status: Arc::default(),
-            workers: Workers::new(Arc::clone(&settings), Arc::clone(&metrics), |_| encoder)?,
+            workers: Workers::new(Arc::clone(&settings), Arc::clone(&metrics), Arc::new(Breaker::new(&settings)), |_| encoder)?,
             settings,
             metrics,
             shutdown: Arc::default(),
