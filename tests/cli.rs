@@ -76,6 +76,11 @@ fn a_wrong_call_is_2_and_says_what_was_expected() {
         (&["translate", "--vendor", "infobip", "--zone", "Mars"], "--zone: expected an IANA time zone"),
         (&["translate", "--vendor", "infobip", "--region", "Mars"], "--region: expected a two-letter region"),
         (&["translate"], "--vendor"),
+        (&["dead-letters", "list", "--reason", "bad_mood"], "expected one of invalid_json, invalid_shape"),
+        (&["dead-letters", "list", "--vendor", "nobody"], "expected one of infobip, mobtexting, altcraft"),
+        (&["dead-letters", "summary", "--since", "yesterday"], "expected a time as 2026-03-03T14:00:00Z"),
+        (&["dead-letters", "show", "events.dead-letters"], "expected TOPIC-PARTITION-OFFSET"),
+        (&["dead-letters", "replay", "--since", "2h"], "expected a fixed time, since the replay's position is named after it"),
         (&["no-such-command"], "unrecognized subcommand"),
     ] {
         let output = run(arguments, b"");
@@ -98,8 +103,8 @@ fn wrong_settings_are_78_and_one_clear_line() {
         ("kafka: [\n", "error: the settings file"),
     ] {
         fs::write(&file, text).unwrap();
-        for command in ["run", "check"] {
-            let output = run(&[command, "--settings", path], b"");
+        for command in [&["run"][..], &["check"], &["dead-letters", "summary"], &["dead-letters", "replay"]] {
+            let output = run(&[command, &["--settings", path]].concat(), b"");
             assert_eq!(output.status.code(), Some(78), "{text}: {}", errors(&output));
             let errors = errors(&output);
             assert!(errors.starts_with(expected) && errors.lines().count() == 1, "{errors}");

@@ -88,6 +88,14 @@ impl Normalizer {
         command.output().expect("run a command of the normalizer")
     }
 
+    /// Begins another command of the program on the same settings; what it prints is lost.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = Command::new(program());
+        command.args(arguments).arg("--settings").arg(self.settings_file());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("begin a command of the normalizer")
+    }
+
     /// Ends the program as a crash does.
     pub fn kill(&mut self) {
         let (mut process, _leash) = self.running.take().expect("the normalizer runs");
@@ -110,7 +118,7 @@ impl Normalizer {
         process.id()
     }
 
-    fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         signal::kill(Pid::from_raw(self.process() as i32), signal).expect("signal the normalizer");
     }
 
