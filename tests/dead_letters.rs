@@ -350,6 +350,44 @@ fn each_selection_leaves_to_the_next_what_it_could_not_do() {
 }
 
 #[test]
+fn what_the_broker_still_refuses_costs_no_neighbor() {
+    let scenario = Scenario::with_sources("refused-again", 1);
+    scenario.kafka.create_topic(&stream_topic(&scenario.prefix, "sms"), 1, &[("max.message.bytes", "100000")]);
+    // Letters at random, so that it stays big when it is compressed.
+    let mut rng = Rng::with_seed(scenario.seed);
+    let long_text: String = (0..300_000).map(|_| rng.alphanumeric()).collect();
+    let big = InfobipReport {
+        channel: "SMS",
+        message_id: "big",
+        callback_data: "seq-1",
+        destination: "491700000001",
+        is_final: true,
+        done_at: Moment(1),
+    };
+    let mut records: Vec<Raw> = (0..10).map(|number| bad(1, BAD + number)).collect();
+    records.insert(5, Raw::new(Vendor::Infobip, "subject-big", infobip_results(&[big.with_description(&long_text)])));
+    for raw in &mut records {
+        "subject".clone_into(&mut raw.key);
+    }
+    let mut feed = scenario.feed(records);
+    feed.send_rest();
+    let mut normalizer = Normalizer::start(&scenario.settings());
+    scenario.until_drained(&mut normalizer);
+    assert_eq!(normalizer.terminate(SHUTDOWN_WITHIN), Some(0), "exit code");
+    let tool = Normalizer::prepare(&cure(&scenario));
+    for worked_off in [10, 0] {
+        let (code, replayed) = dead_letters(&tool, &["replay"]);
+        assert_eq!(code, Some(1));
+        assert_eq!((&replayed[0]["worked_off"], &replayed[0]["events"]), (&json!(worked_off), &json!(worked_off)));
+        let left = replayed[0]["left"].as_array().expect("letters");
+        let reasons: Vec<_> = left.iter().map(|letter| letter["reason"].as_str()).collect();
+        assert_eq!(reasons, [Some("produce_rejected")]);
+    }
+    let published = events(&scenario, &stream_topic(&scenario.prefix, ""));
+    assert_eq!((published.len(), published.values().sum::<usize>()), (10, 10));
+}
+
+#[test]
 fn a_dead_letter_without_its_payload_is_counted_and_can_not_be_replayed() {
     let scenario = Scenario::with_sources("without", 1);
     let mut feed = scenario.feed(vec![bad(4, BAD), bad(1, BAD + 1)]);

@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use rdkafka::TopicPartitionList;
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::Offset;
+use tracing::warn;
 
-use super::consumer;
 use super::dead_letter::Letter;
-use super::topics::{self, Quiet, TopicError};
+use super::topics::{self, TopicError};
 use super::transaction::TransactionError;
 use super::worker::Stop;
+use super::{consumer, log_client_line};
 use crate::exit::Exit;
 use crate::settings::Settings;
 
@@ -23,6 +25,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Brokers that give nothing for so long are given up.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
+/// How long a broker waits before it says that a partition ends: each partition is read to its end.
+const END_TOLD_AFTER: Duration = Duration::from_millis(20);
 
 /// The part of a partition that is read.
 #[derive(Debug, Clone, Copy)]
@@ -33,9 +37,27 @@ pub struct Bounds {
     pub end: i64,
 }
 
+/// The context of a client that reads to the ends of partitions: an end is no trouble to tell of.
+pub(super) struct Reading;
+
+impl ClientContext for Reading {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        log_client_line(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, _: &str) {
+        // The code of an end comes with no partition here.
+        if error != KafkaError::Global(RDKafkaErrorCode::PartitionEOF) {
+            warn!(error = %error, "the consumer reports an error");
+        }
+    }
+}
+
+impl ConsumerContext for Reading {}
+
 /// The dead-letter topic, opened for reading.
 pub struct Letters {
-    pub(super) consumer: BaseConsumer<Quiet>,
+    pub(super) consumer: BaseConsumer<Reading>,
     pub topic: String,
     pub bounds: Vec<Bounds>,
 }
@@ -61,8 +83,9 @@ impl Letters {
         let mut config = consumer(settings)?;
         config.set("group.id", group);
         config.set("enable.partition.eof", "true");
+        config.set("fetch.wait.max.ms", END_TOLD_AFTER.as_millis().to_string());
         let consumer =
-            BaseConsumer::from_config_and_context(&config, Quiet).context("the consumer's settings can't be used")?;
+            BaseConsumer::from_config_and_context(&config, Reading).context("the consumer's settings can't be used")?;
         let mut bounds = Vec::new();
         for partition in 0..i32::try_from(*partitions).context("so many partitions")? {
             let (first, end) =

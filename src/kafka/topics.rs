@@ -70,8 +70,7 @@ impl fmt::Display for MissingTopics {
     }
 }
 
-/// The context of a client that is asked a few questions.
-pub(super) struct Quiet;
+struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {

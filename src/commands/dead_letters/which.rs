@@ -14,7 +14,7 @@ use crate::kafka::selection::Selection;
 use crate::kafka::worker::Stop;
 use crate::logs;
 use crate::reject::Reason;
-use crate::settings::{Log, LogFormat, Settings};
+use crate::settings::{Log, Settings};
 use crate::vendors;
 
 #[derive(Debug, Args)]
@@ -84,7 +84,7 @@ impl Which {
 /// The settings can't be used.
 pub(super) fn settings(file: Option<&std::path::Path>) -> Result<Settings, Stop> {
     let settings = Settings::read(file).map_err(|error| Stop { exit: Exit::Settings, error })?;
-    logs::start(&Log { level: "warn".to_owned(), format: LogFormat::Text })?;
+    logs::start(&Log { level: "warn".to_owned(), format: settings.log.format })?;
     Ok(settings)
 }
 
