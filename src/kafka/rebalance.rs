@@ -125,7 +125,9 @@ impl Assignment {
             list.add_partition(&self.shared.sources[*source].topic, *partition);
         }
         // Without the pause, what is read of them is passed over.
-        if let Err(error) = consumer.pause(&list) {
+        if list.count() > 0
+            && let Err(error) = consumer.pause(&list)
+        {
             warn!(error = %error, "partitions could not be paused");
         }
     }

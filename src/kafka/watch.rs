@@ -53,7 +53,7 @@ impl Watch {
 
     /// Whether sources were stopped or resumed since [`Watch::heed`].
     pub fn is_behind(&self, shared: &Shared) -> bool {
-        !self.windows.is_empty() && self.changes != shared.breaker.changes()
+        self.changes != shared.breaker.changes()
     }
 
     /// Takes over what was stopped and resumed. The open transaction must have been ended.

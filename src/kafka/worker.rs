@@ -140,7 +140,7 @@ impl Worker<'_> {
         let mut arena = Bump::new();
         while !self.shutdown.is_asked() {
             self.status.turn();
-            if consumer.context().outbox().watch.is_behind(self.shared) {
+            if self.shared.breaker.stop_above().is_some() && consumer.context().outbox().watch.is_behind(self.shared) {
                 self.heed_breaker(consumer)?;
             }
             self.rewind(consumer);
