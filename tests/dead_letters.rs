@@ -42,14 +42,26 @@ const EVENTS: [(usize, usize); 4] = [(2, 1), (1, 1), (2, 2), (3, 3)];
 /// Settings under which four kinds fail that [`cure`] reads: as before an operator set something, or a vendor's new event was
 /// known. The event is forgotten by the environment variable of [`normalizer_with_gap`].
 fn ill(scenario: &Scenario) -> Value {
-    let mut settings = scenario.settings();
+    let mut settings = framed(scenario);
+    for source in settings["sources"].as_array_mut().expect("sources") {
+        source["account"] = json!("acme");
+    }
     settings["limits"] = json!({ "body_bytes": 4_000 });
     settings["lenient_json"] = json!(false);
     settings
 }
 
-fn cure(scenario: &Scenario) -> Value {
+/// With all that a value and its headers can have around the envelope; the registry is not asked.
+fn framed(scenario: &Scenario) -> Value {
     let mut settings = scenario.settings();
+    settings["schema_registry"] = json!({ "url": "http://127.0.0.1:1", "schema_id": 7 });
+    settings["envelope"] = json!({ "cloud_events": true });
+    settings
+}
+
+/// The account is missing here: a dead letter carries the one that it was read with.
+fn cure(scenario: &Scenario) -> Value {
+    let mut settings = framed(scenario);
     for source in settings["sources"].as_array_mut().expect("sources") {
         source["hint_headers"] = json!({ "channel": "x-channel" });
     }
@@ -147,6 +159,9 @@ fn events(scenario: &Scenario, prefix: &str) -> Events {
 /// What a run makes of the load that could always read it, on topics of its own.
 fn events_without_fault(scenario: &Scenario) -> Events {
     let mut settings = cure(scenario);
+    for source in settings["sources"].as_array_mut().expect("sources") {
+        source["account"] = json!("acme");
+    }
     settings["kafka"]["group"] = json!(format!("{}.twin", scenario.prefix));
     settings["kafka"]["transactional_id_prefix"] = json!(format!("{}.twin", scenario.prefix));
     settings["topics"]["template"] = json!(format!("{}.twin.{{stream}}", scenario.prefix));
