@@ -33,6 +33,16 @@ pub(super) struct Backlog {
     last_left: Option<i64>,
 }
 
+/// What can be decided of a letter, where the text is nearly full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    Enough,
+    /// It can stay where it was left, and can't pass: what failed before it would need a range of its own.
+    OnlyToStay,
+    /// Were it to fail, that could not be remembered.
+    Nothing,
+}
+
 impl PartialEq for Backlog {
     fn eq(&self, other: &Self) -> bool {
         (self.next, &self.left) == (other.next, &other.left)
@@ -76,8 +86,29 @@ impl Backlog {
         format!("{MARK}{}", STANDARD_NO_PAD.encode(bytes))
     }
 
-    /// Whether the text has room for what one more letter can add to it.
-    pub fn has_room(&self) -> bool {
+    /// Whether the text has room for what a letter at this offset can add to it.
+    pub fn room_at(&self, offset: i64) -> Room {
+        let is_split_by = |range: &Range| {
+            let has_failed_before = self.last_left.is_some_and(|last_left| last_left >= range.0);
+            range.0 <= offset && offset + 1 < range.1 && has_failed_before
+        };
+        let is_open = || self.left.last().is_some_and(|range| range.1 == self.next);
+        match () {
+            () if self.has_room() => Room::Enough,
+            () if offset >= self.next => {
+                if is_open() {
+                    Room::Enough
+                } else {
+                    Room::Nothing
+                }
+            }
+            () if self.left.iter().any(is_split_by) => Room::OnlyToStay,
+            () => Room::Enough,
+        }
+    }
+
+    /// Whether one more range fits.
+    fn has_room(&self) -> bool {
         self.left.len() < RANGES_THAT_FIT || self.text().len() + RANGE_MAX <= TEXT_MAX
     }
 
@@ -265,5 +296,35 @@ mod tests {
         }
         assert!(backlog.left.len() > 1_400, "{} ranges", backlog.left.len());
         assert!(again(&backlog).text().len() <= TEXT_MAX);
+        assert_eq!(backlog.room_at(offset), Room::Nothing);
+        backlog.pass(offset);
+        assert_eq!(backlog.room_at(offset + 1), Room::Nothing);
+
+        // What passes later makes room again, from the first to the last.
+        let mut cured = again(&backlog);
+        cured.resume_at(cured.first());
+        for left in (0..offset).step_by(2) {
+            assert_eq!(cured.room_at(left), Room::Enough);
+            cured.pass(left);
+        }
+        assert_eq!((cured.left.len(), cured.room_at(offset + 1)), (0, Room::Enough));
+    }
+
+    #[test]
+    fn what_would_split_a_range_stays_where_there_is_no_room_for_two() {
+        let mut backlog = Backlog::default();
+        for offset in 0..3 {
+            backlog.leave(offset);
+        }
+        backlog.pass(3);
+        let mut offset = 4;
+        while backlog.has_room() {
+            backlog.leave(offset);
+            backlog.pass(offset + 1);
+            offset += 2;
+        }
+        let mut backlog = again(&backlog);
+        backlog.leave(0);
+        assert_eq!((backlog.room_at(1), backlog.room_at(2)), (Room::OnlyToStay, Room::Enough));
     }
 }

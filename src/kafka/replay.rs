@@ -20,7 +20,7 @@ use rdkafka::topic_partition_list::Offset;
 use tracing::warn;
 
 use super::again::{self, Again, Second};
-use super::backlog::Backlog;
+use super::backlog::{Backlog, Room};
 use super::dead_letter::{self, About, Letter, Place};
 use super::headers;
 use super::letters::{Bounds, Letters, of_topics};
@@ -256,14 +256,12 @@ impl Run<'_> {
         let mut sender = if self.plan.is_dry { None } else { Some(self.connect()?) };
         let worked_off = self.partitions(&mut sender);
         if let (Err(Broken::Transaction(_)), Some(sender)) = (&worked_off, &mut sender) {
-            // What can't be aborted is ended by the next producer.
-            let abort = |sender: &mut Sender| drop(sender.abort());
-            if let Some(fatal) = sender.fatal().or_else(|| {
-                abort(sender);
-                sender.fatal()
-            }) {
+            // Its cause tells more than the call that failed.
+            if let Some(fatal) = sender.fatal() {
                 return Err(fatal.into());
             }
+            // What can't be aborted is ended by the next producer.
+            drop(sender.abort());
             // Only now have all deliveries been reported.
             if sender.failure().is_some_and(is_refusal) {
                 self.isolate();
@@ -327,10 +325,19 @@ impl Run<'_> {
                 if !batch.backlog.is_due(offset) {
                     continue;
                 }
-                if !batch.backlog.has_room() {
-                    batch.last = offset;
-                    batch.report.stopped.push(partition);
-                    break;
+                match batch.backlog.room_at(offset) {
+                    Room::Enough => {}
+                    Room::OnlyToStay => {
+                        let detail = "the position has no room for a letter that passes here: it is tried again".to_owned();
+                        batch.report.left.push(Left { partition, offset, reason: "no_room", detail });
+                        batch.backlog.leave(offset);
+                        continue;
+                    }
+                    Room::Nothing => {
+                        batch.last = offset;
+                        batch.report.stopped.push(partition);
+                        break;
+                    }
                 }
                 batch.began_at.get_or_insert_with(Instant::now);
                 batch.letters += 1;
