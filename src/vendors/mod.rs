@@ -381,12 +381,7 @@ impl Adapter {
 
     /// The items of a body of the usual kind, read one after the other. `None`: the body is another one, or anything is
     /// amiss with it; then nothing was decided.
-    fn read_usual_body<'a>(
-        &self,
-        payload: &'a [u8],
-        scene: Scene<'a>,
-        reading: &Reading,
-    ) -> Option<Usual<'a>> {
+    fn read_usual_body<'a>(&self, payload: &'a [u8], scene: Scene<'a>, reading: &Reading) -> Option<Usual<'a>> {
         let read = self.read_usual.filter(|_| payload.len() <= USUAL_BYTES.min(reading.body_bytes))?;
         let text = simdutf8::basic::from_utf8(payload).ok()?;
         let (mut rest, end) = match self.batch {
