@@ -19,6 +19,7 @@ use crate::support::{jars, lock};
 const NODES: usize = 3;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 const IN_SYNC_WITHIN: Duration = Duration::from_secs(120);
+const MISSED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Partitions of the brokers' own topics: few, so that every broker leads some and a start is quick.
 const OFFSETS_PARTITIONS: i32 = 3;
@@ -134,6 +135,20 @@ impl Cluster {
 
     pub fn stop(&self, node: usize, signal: Signal) {
         lock(&self.nodes[node]).stop(signal).unwrap_or_else(|error| panic!("stop broker {node}: {error:#}"));
+    }
+
+    /// Waits until a stopped broker leads nothing any more, so that no coordinator is back before the controller has missed it.
+    ///
+    /// Kafka 4.3.1 starts such a broker with the leaderships that it had. Where its log of transactions ends with a decision
+    /// that no other broker has, it sends the markers of that decision, and only then is told that it leads nothing and has
+    /// its log cut. Offsets are committed then whose outputs may be aborted. No client can do anything about that.
+    pub fn wait_missed(&self, node: usize) {
+        let id = i32::try_from(node + 1).expect("the id of a node");
+        eventually(MISSED_WITHIN, "a stopped broker leads nothing", || {
+            let metadata = self.watcher.fetch_metadata(None, ANSWER_WITHIN).ok()?;
+            let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+            partitions.all(|partition| partition.leader() >= 0 && partition.leader() != id).then_some(())
+        });
     }
 
     /// Starts a stopped broker again and waits until it answers.

@@ -294,7 +294,8 @@ pub fn harm_brokers(field: &Field<'_>, plan: &Plan, mut rng: Rng, progress: &Pro
         let victim = field.cluster.leader(role).unwrap_or_else(|| rng.usize(..field.cluster.count()));
         field.history.fault("brokers", fault, json!({ "leads": format!("{role:?}"), "victim": victim }));
         field.cluster.stop(victim, signal);
-        field.pause(Duration::from_millis(rng.u64(..4_000)));
+        field.cluster.wait_missed(victim);
+        field.pause(Duration::from_millis(rng.u64(..2_000)));
         field.cluster.start_again(victim);
         field.cluster.wait_in_sync();
         field.history.note("brokers", "in sync", json!({ "victim": victim }));
