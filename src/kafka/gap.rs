@@ -10,9 +10,9 @@ pub(super) fn in_tests(adapter: &'static Adapter) -> &'static Adapter {
         FORGOTTEN.as_ref()?;
         let [first, second, third] = crate::vendors::ADAPTERS;
         Some([
-            Adapter { normalize: forgetful::<0>, ..*first },
-            Adapter { normalize: forgetful::<1>, ..*second },
-            Adapter { normalize: forgetful::<2>, ..*third },
+            Adapter { normalize: forgetful::<0>, read_usual: None, ..*first },
+            Adapter { normalize: forgetful::<1>, read_usual: None, ..*second },
+            Adapter { normalize: forgetful::<2>, read_usual: None, ..*third },
         ])
     });
     let forgetful = ADAPTERS.as_ref().and_then(|all| all.iter().find(|forgetful| forgetful.vendor == adapter.vendor));
