@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::{BTreeMap, HashMap};
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use nix::sys::signal::Signal;
@@ -300,6 +300,36 @@ fn of_two_replays_of_one_selection_the_later_one_goes_on() {
     let ended = poll(EXIT_WITHIN, || first.try_wait().expect("its state")).expect("the first replay ends");
     assert_eq!(ended.code(), Some(75), "exit code of the first replay");
     assert_same(&events(&scenario, &stream_topic(&scenario.prefix, "")), &events_without_fault(&scenario));
+}
+
+#[test]
+fn a_replay_keeps_to_its_limit_and_its_rate() {
+    const LETTERS: u64 = 60;
+    const LIMIT: u64 = 20;
+    const PER_SECOND: u64 = 20;
+    let scenario = Scenario::with_sources("paced", 1);
+    let mut feed = scenario.feed((0..LETTERS).map(|number| bad(1, BAD + number)).collect());
+    feed.send_rest();
+    let mut normalizer = Normalizer::start(&ill(&scenario));
+    scenario.until_drained(&mut normalizer);
+    assert_eq!(normalizer.terminate(SHUTDOWN_WITHIN), Some(0), "exit code");
+    let tool = Normalizer::prepare(&cure(&scenario));
+    let events_are = |count: u64| {
+        let events = events(&scenario, &stream_topic(&scenario.prefix, ""));
+        assert_eq!(events.values().sum::<usize>() as u64, count, "events");
+    };
+
+    let (code, limited) = dead_letters(&tool, &["replay", "--limit", &LIMIT.to_string()]);
+    assert_eq!((code, &limited[0]["worked_off"]), (Some(0), &json!(LIMIT)), "{}", limited[0]);
+    events_are(LIMIT);
+
+    let began_at = Instant::now();
+    let (code, paced) = dead_letters(&tool, &["replay", "--rate", &PER_SECOND.to_string()]);
+    assert_eq!((code, &paced[0]["worked_off"]), (Some(0), &json!(LETTERS - LIMIT)), "{}", paced[0]);
+    // The first goes at once.
+    let least = Duration::from_secs_f64((LETTERS - LIMIT - 1) as f64 / PER_SECOND as f64);
+    assert!(began_at.elapsed() >= least, "{:?} for {} letters", began_at.elapsed(), LETTERS - LIMIT);
+    events_are(LETTERS);
 }
 
 /// Records that stay whole, fall apart, go back to their topic or have no bytes any more; and selections of their own.
