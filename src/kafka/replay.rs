@@ -11,7 +11,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use backon::{BackoffBuilder, ExponentialBuilder};
 use bumpalo::Bump;
 use rdkafka::TopicPartitionList;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -31,7 +30,7 @@ use super::selection::Selection;
 use super::sender::{Outgoing, SendError, Sender, is_refusal};
 use super::topics::{self, Found};
 use super::transaction::TransactionError;
-use super::worker::Stop;
+use super::worker::{Stop, backoff};
 use crate::avro::Encoder;
 use crate::event::Stream;
 use crate::exit::Exit;
@@ -206,11 +205,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn run(mut self) -> Result<Report, Stop> {
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(5))
-            .without_max_times()
-            .build();
+        let mut pauses = backoff();
         loop {
             let error = match self.session() {
                 Ok(()) => return Ok(self.report),

@@ -87,7 +87,7 @@ impl Workers {
 }
 
 /// The delays between attempts: 100 ms, then twice as long each time, up to 5 s.
-fn backoff() -> ExponentialBackoff {
+pub(super) fn backoff() -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(100))
         .with_max_delay(Duration::from_secs(5))
