@@ -15,6 +15,7 @@ use crate::breaker::Breaker;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::status::{Shutdown, Startup, WorkerStatus};
+use crate::version::{COMMIT, VERSION};
 
 /// What the port tells of.
 #[derive(Debug)]
@@ -71,10 +72,12 @@ impl Admin {
 
     fn json(&self) -> Value {
         let topic = |source: usize| self.settings.sources.get(source).map(|source| source.topic.clone()).unwrap_or_default();
-        let workers: Vec<_> = self.statuses.iter().map(|status| status.json(topic)).collect();
+        let workers: Vec<_> =
+            self.statuses.iter().map(|status| status.json(topic, |source| self.breaker.is_stopped(source))).collect();
         let unready = self.unready();
         json!({
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": VERSION,
+            "commit": COMMIT,
             "group": self.settings.kafka.group,
             "settings_digest": self.settings.digest(),
             "ready": unready.is_none(),
@@ -137,4 +140,49 @@ async fn readyz(State(admin): State<Arc<Admin>>) -> (StatusCode, String) {
 async fn status(State(admin): State<Arc<Admin>>) -> Response {
     let text = format!("{:#}\n", admin.json());
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_status_tells_positions_and_what_is_paused_and_no_secret() {
+        let settings = Settings::of_yaml(
+            "kafka:
+  brokers: b:1
+  security: {protocol: sasl_ssl, sasl: {mechanism: PLAIN, username: user-word, password: secret-word}}
+sources: [{topic: raw.a, vendor: altcraft}, {topic: raw.b, vendor: mobtexting}]
+schema_registry: {url: 'http://r:1', username: reader, password: other-secret-word}
+delivery: {workers: 1}
+dead_letters: {stop_above: {ratio: 0.5, window: 10}}",
+        );
+        let settings = settings.expect("settings");
+        let metrics = Metrics::new(&settings).expect("metrics");
+        let admin = Admin::new(settings, metrics);
+        admin.startup.done();
+        let status = &admin.statuses[0];
+        status.turn();
+        status.assigned(&[(0, 3), (1, 4)], &BTreeMap::from([((0, 3), 17)]));
+        status.failed("a broker is gone", false);
+        admin.breaker.stop(1);
+
+        let json = admin.json();
+        let expected = json!([
+            {"topic": "raw.a", "partition": 3, "position": 17, "paused": false},
+            {"topic": "raw.b", "partition": 4, "position": null, "paused": true},
+        ]);
+        assert_eq!(json["workers"][0]["assignment"], expected);
+        assert_eq!(json["workers"][0]["last_error"], "a broker is gone");
+        assert!(json["workers"][0]["last_error_at"].is_string() && json["workers"][0]["last_commit_at"].is_null());
+        assert_eq!((&json["version"], &json["ready"]), (&json!(VERSION), &json!(true)));
+        assert_eq!(json["stopped_sources"], json!(["raw.b"]));
+        assert!(json["settings_digest"].as_str().is_some_and(|digest| digest.len() == 16), "{json}");
+        let text = json.to_string();
+        assert!(!text.contains("word"), "a secret is told: {text}");
+        status.committed(BTreeMap::from([((1, 4), 5)]));
+        assert!(admin.json()["workers"][0]["last_commit_at"].is_string());
+    }
 }

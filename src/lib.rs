@@ -30,6 +30,8 @@ pub mod commands;
 
 pub mod exit;
 
+pub mod version;
+
 pub mod settings;
 
 pub mod metrics;

@@ -81,10 +81,11 @@ struct Details {
     has_joined: bool,
     /// Source and partition.
     assignment: Vec<(usize, i32)>,
-    /// Next offsets, as of the last commit.
+    /// Next offsets, as of the last commit; none of a partition of which nothing was ever committed.
     positions: BTreeMap<(usize, i32), i64>,
     last_commit_at: Option<Timestamp>,
     last_error: Option<String>,
+    last_error_at: Option<Timestamp>,
 }
 
 impl Default for WorkerStatus {
@@ -116,7 +117,9 @@ impl WorkerStatus {
     /// An error that is being retried. A missing right also takes the process out of readiness until it is back.
     pub fn failed(&self, error: &str, is_blocked: bool) {
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
-        self.details().last_error = Some(error.to_owned());
+        let mut details = self.details();
+        details.last_error = Some(error.to_owned());
+        details.last_error_at = Some(Timestamp::now());
     }
 
     pub fn ended(&self) {
@@ -124,11 +127,13 @@ impl WorkerStatus {
     }
 
     /// The group has answered. What blocked it is over, and what blocks a transaction will be told again.
-    pub fn assigned(&self, partitions: &[(usize, i32)]) {
+    /// `positions` are those from which known partitions are read on.
+    pub fn assigned(&self, partitions: &[(usize, i32)], positions: &BTreeMap<(usize, i32), i64>) {
         self.is_blocked.store(false, Ordering::Relaxed);
         let mut details = self.details();
         details.has_joined = true;
         details.assignment.extend_from_slice(partitions);
+        details.positions.clone_from(positions);
     }
 
     pub fn revoked(&self, partitions: &[(usize, i32)]) {
@@ -166,13 +171,16 @@ impl WorkerStatus {
         self.is_blocked.load(Ordering::Relaxed).then(|| format!("is blocked{}", error()))
     }
 
-    /// For `/status`; `topic` names the topic of a source.
-    pub fn json(&self, topic: impl Fn(usize) -> String) -> Value {
+    /// For `/status`; `topic` names the topic of a source, `is_stopped` says whether it is paused for its dead letters.
+    pub fn json(&self, topic: impl Fn(usize) -> String, is_stopped: impl Fn(usize) -> bool) -> Value {
         let details = self.details();
         let assignment: Vec<_> = details
             .assignment
             .iter()
-            .map(|key| json!({"topic": topic(key.0), "partition": key.1, "position": details.positions.get(key)}))
+            .map(|key| {
+                let position = details.positions.get(key);
+                json!({"topic": topic(key.0), "partition": key.1, "position": position, "paused": is_stopped(key.0)})
+            })
             .collect();
         json!({
             "alive": self.is_alive(),
@@ -180,6 +188,7 @@ impl WorkerStatus {
             "assignment": assignment,
             "last_commit_at": details.last_commit_at.map(|at| at.to_string()),
             "last_error": details.last_error,
+            "last_error_at": details.last_error_at.map(|at| at.to_string()),
         })
     }
 

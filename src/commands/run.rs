@@ -25,6 +25,7 @@ use crate::logs;
 use crate::metrics::Metrics;
 use crate::registry::{self, RegistryError};
 use crate::settings::{Guarantee, SchemaRegistry, Settings};
+use crate::version::{COMMIT, VERSION};
 
 /// How long brokers and a registry that don't answer at the start are left alone: longer each time, up to the second figure.
 const START_PAUSE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
@@ -100,7 +101,7 @@ async fn serve(admin: Admin, encoder: Encoder, stop: impl Future<Output = ()>) -
     };
     let mut port = tokio::spawn(admin::serve(listener, Arc::clone(&admin)));
     let delivery = &admin.settings.delivery;
-    info!(version = env!("CARGO_PKG_VERSION"), workers = delivery.workers(), "started");
+    info!(version = VERSION, commit = COMMIT, workers = delivery.workers(), "started");
     if delivery.guarantee == Guarantee::AtLeastOnce {
         warn!("at-least-once gives up exactly-once: after a fault, events can be published in duplicate");
     }

@@ -78,7 +78,7 @@ impl Assignment {
             }
         }
         self.pause_stopped(consumer, &partitions, &outbox);
-        self.status.assigned(&partitions);
+        self.status.assigned(&partitions, &outbox.committed);
         self.shared.metrics.assigned_partitions.add(partitions.len() as i64);
         info!(partitions = partitions.len(), "partitions assigned");
     }
