@@ -15,6 +15,7 @@ use tracing::warn;
 pub use self::client::Client;
 use crate::avro;
 use crate::event::Stream;
+use crate::metrics::RegistryRequests;
 use crate::settings::{SchemaRegistry, Settings, SubjectStrategy};
 
 /// The schema's id by subject.
@@ -82,15 +83,16 @@ pub fn subjects(settings: &Settings, registry: &SchemaRegistry) -> BTreeMap<Stre
 }
 
 /// The ids under all subjects of the settings: pinned, or from the registry, or, where that does not answer, from the cache.
+/// `requests` counts what the registry is asked.
 ///
 /// # Errors
 /// See [`RegistryError`].
-pub fn ids(settings: &Settings, registry: &SchemaRegistry) -> Result<Ids, RegistryError> {
+pub fn ids(settings: &Settings, registry: &SchemaRegistry, requests: Option<&RegistryRequests>) -> Result<Ids, RegistryError> {
     let subjects: BTreeSet<_> = subjects(settings, registry).into_values().collect();
     if let Some(id) = registry.schema_id {
         return Ok(subjects.into_iter().map(|subject| (subject, id)).collect());
     }
-    let asked = ask(registry, &subjects);
+    let asked = Client::new(registry).and_then(|client| ask(&client.counted(requests.cloned()), registry, &subjects));
     let Some(file) = &registry.cache_file else { return asked };
     match asked {
         Ok(ids) => {
@@ -110,8 +112,7 @@ pub fn ids(settings: &Settings, registry: &SchemaRegistry) -> Result<Ids, Regist
     }
 }
 
-fn ask(registry: &SchemaRegistry, subjects: &BTreeSet<String>) -> Result<Ids, RegistryError> {
-    let client = Client::new(registry)?;
+fn ask(client: &Client, registry: &SchemaRegistry, subjects: &BTreeSet<String>) -> Result<Ids, RegistryError> {
     let id = |subject: &String| {
         let id = if registry.register { client.register(subject)? } else { client.find(subject)? };
         Ok((subject.clone(), id))

@@ -184,7 +184,8 @@ async fn prepare(admin: &Admin, encoder: Encoder) -> Result<Result<Workers, Exit
     if let Some(registry) = admin.settings.schema_registry.clone() {
         let settings = Arc::clone(&admin.settings);
         let asked = registry.clone();
-        let ids = eventually(admin, move || match registry::ids(&settings, &asked) {
+        let requests = admin.metrics.registry_requests.clone();
+        let ids = eventually(admin, move || match registry::ids(&settings, &asked, Some(&requests)) {
             Ok(ids) => Step::Done(ids),
             Err(error @ RegistryError::Unreachable(_)) => Step::Again(error.to_string()),
             Err(error @ RegistryError::NoPermission(_)) => Step::Never(error.to_string(), Exit::NoPermission),

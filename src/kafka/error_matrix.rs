@@ -208,9 +208,7 @@ impl Pair {
             () if was_out_of_readiness => "waits",
             () if trial.dead_letters() > 0 => "set-aside",
             () if log.contains("the consumer is replaced") => "new-consumer",
-            () if log.contains("the producer can't be used any more") || log.contains("the producer can't be started") => {
-                "replace"
-            }
+            () if trial.has_replaced() || log.contains("the producer can't be started") => "replace",
             () if trial.aborted() > 0 => "abort",
             () if trial.rebuilds() > 0 => "renew",
             () if trial.metrics().rebalances.get() > rebalances => "rejoin",

@@ -14,9 +14,11 @@ pub mod replay;
 pub mod selection;
 mod sender;
 mod source;
+mod statistics;
 mod tally;
 pub mod topics;
 mod transaction;
+mod waiting;
 mod watch;
 pub mod worker;
 
@@ -39,7 +41,7 @@ const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// A killed process is missed by its group after so long, and its partitions move.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How often librdkafka reports what the lag is made of.
+/// How often librdkafka reports what the lag is made of, and how its connections are.
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Options that the promises depend on, with the setting to use instead where there is one.
@@ -169,6 +171,7 @@ fn producer(settings: &Settings, transactional_id: Option<&str>) -> Result<Clien
     // As Java clients partition, so that keys of other topics meet ours.
     config.set("partitioner", "murmur2_random");
     config.set("linger.ms", "5");
+    config.set("statistics.interval.ms", STATISTICS_INTERVAL.as_millis().to_string());
     // The broker says what is too large, not a default of the client: an envelope holds the body, and some more.
     let message_max_bytes = settings.limits.body_bytes * 2 + 1_048_576;
     config.set("message.max.bytes", message_max_bytes.to_string());

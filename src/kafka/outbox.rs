@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use bumpalo::Bump;
@@ -17,8 +17,10 @@ use super::fault::{Fault, is_seeded, stranger};
 use super::headers;
 use super::sender::{Outgoing, SendError, Sender, is_refusal};
 use super::source::Source;
+use super::statistics::ClientStatistics;
 use super::tally::Tally;
 use super::transaction::TransactionError;
+use super::waiting::Waiting;
 use super::watch::Watch;
 use crate::avro::Encoder;
 use crate::breaker::Breaker;
@@ -28,6 +30,10 @@ use crate::metrics::Metrics;
 use crate::reject::{Ignored, Reason, Reject};
 use crate::settings::{DeadLetterPayload, EnvelopePayload, Settings};
 use crate::vendors::{Hints, Normalized, Outcome, Reading};
+
+/// Of so many records of a transaction one has its translation timed. Two looks at a clock are a part of what a small record
+/// costs.
+const TRANSLATIONS_TIMED: usize = 64;
 
 /// What all workers share and none changes.
 #[derive(Debug)]
@@ -94,6 +100,8 @@ struct Span {
     first: i64,
     /// The next offset to read.
     next: i64,
+    /// Timestamp of the last record.
+    timestamp: Option<i64>,
 }
 
 /// One item of one record.
@@ -128,6 +136,10 @@ pub(super) struct Outbox {
     records: usize,
     bytes: usize,
     began_at: Instant,
+    /// The same in milliseconds since 1970: what the age of events is measured by, so that they cost no look at a clock.
+    began_at_ms: i64,
+    /// While a record is translated whose time is taken: how much of it went by in the client.
+    sending: Option<Duration>,
     /// Most records of a transaction; halved while a broker refuses something in it.
     records_max: usize,
     /// Every output is awaited before the next is sent, so that the one that is refused is known.
@@ -136,26 +148,34 @@ pub(super) struct Outbox {
     refusals: BTreeMap<ItemKey, u8>,
     /// Next offsets by partition, as of the last commit.
     pub committed: BTreeMap<Partition, i64>,
+    /// By partition of the assignment.
+    pub waiting: BTreeMap<Partition, Waiting>,
     buffer: Vec<u8>,
     pub watch: Watch,
+    /// Of the consumer.
+    pub statistics: ClientStatistics,
 }
 
 impl Outbox {
-    pub fn new(sender: Sender, shared: &Shared) -> Self {
+    pub fn new(sender: Sender, statistics: ClientStatistics, shared: &Shared) -> Self {
         Self {
             sender,
             pending: BTreeMap::new(),
             rewind: BTreeMap::new(),
-            tally: Tally::new(shared.sources.len()),
+            tally: Tally::new(&shared.metrics),
             records: 0,
             bytes: 0,
             began_at: Instant::now(),
+            began_at_ms: now_ms(),
+            sending: None,
             records_max: shared.settings.delivery.commit_records,
             is_isolating: false,
             refusals: BTreeMap::new(),
             committed: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             buffer: Vec::new(),
             watch: Watch::new(&shared.breaker, shared.sources.len()),
+            statistics,
         }
     }
 
@@ -190,15 +210,20 @@ impl Outbox {
         }
         if !self.sender.is_open() {
             self.began_at = Instant::now();
+            self.began_at_ms = now_ms();
         }
         let offset = message.offset();
-        let span = self.pending.entry(partition).or_insert(Span { first: offset, next: offset });
+        let timestamp = message.timestamp().to_millis();
+        let span = self.pending.entry(partition).or_insert(Span { first: offset, next: offset, timestamp });
         span.next = offset + 1;
+        span.timestamp = timestamp.or(span.timestamp);
+        if let (true, Some(timestamp), Some(waiting)) = (span.first == offset, timestamp, self.waiting.get_mut(&partition)) {
+            waiting.read(timestamp);
+        }
         self.records += 1;
         self.sender.begin()?;
 
         let source = &shared.sources[source_index];
-        let timestamp = message.timestamp().to_millis();
         let Some(payload) = message.payload() else {
             self.tally.record(source_index, 0, timestamp);
             self.tally.ignored(source.vendor, Ignored::Tombstone);
@@ -209,11 +234,16 @@ impl Outbox {
         let hints = source.hints(message.headers());
         let mut failure = None;
         let record = Record { message, source, shared, partition, hints: &hints };
+        let started_at = (self.records % TRANSLATIONS_TIMED == 1).then(Instant::now);
+        self.sending = started_at.map(|_| Duration::ZERO);
         source.adapter.normalize(payload, &hints, &shared.reading, arena, |normalized| {
             if failure.is_none() {
                 failure = self.put(record, normalized, arena).err();
             }
         });
+        if let (Some(started_at), Some(sending)) = (started_at, self.sending.take()) {
+            self.tally.translation(source_index, started_at.elapsed().saturating_sub(sending).as_secs_f64());
+        }
         failure.map_or(Ok(()), Err)
     }
 
@@ -272,6 +302,10 @@ impl Outbox {
         self.buffer = buffer;
         if sent? {
             self.tally.produced(record.source.vendor, stream);
+            if let Some(event::Instant(occurred_at)) = envelope.occurred_at {
+                let delay = (self.began_at_ms - occurred_at).max(0) as f64 / 1000.0;
+                self.tally.delay(&record.shared.metrics, stream, delay);
+            }
             return Ok(true);
         }
         Ok(false)
@@ -322,7 +356,12 @@ impl Outbox {
 
     /// Returns whether the client took the record.
     fn send(&mut self, outgoing: Outgoing<'_>, key: ItemKey) -> Result<bool, Failure> {
-        match self.sender.send(outgoing) {
+        let started_at = self.sending.is_some().then(Instant::now);
+        let sent = self.sender.send(outgoing);
+        if let (Some(sending), Some(started_at)) = (&mut self.sending, started_at) {
+            *sending += started_at.elapsed();
+        }
+        match sent {
             Ok(()) => {}
             Err(SendError::TooLarge) => return Ok(false),
             Err(SendError::Failed(error)) => return Err(error.into()),
@@ -377,6 +416,9 @@ impl Outbox {
         self.tally.settle(metrics);
         for (partition, span) in std::mem::take(&mut self.pending) {
             self.committed.insert(partition, span.next);
+            if let (Some(timestamp), Some(waiting)) = (span.timestamp, self.waiting.get_mut(&partition)) {
+                waiting.committed(timestamp);
+            }
             self.refusals.retain(|key, _| key.partition != partition || key.offset >= span.next);
         }
         // What was refused is behind: back to full transactions by doubling.
@@ -414,7 +456,7 @@ impl Outbox {
                 continue;
             }
             if self.committed.get(&partition) != Some(&position) {
-                self.pending.insert(partition, Span { first: position, next: position });
+                self.pending.insert(partition, Span { first: position, next: position, timestamp: None });
             }
         }
         if self.pending.is_empty() {
@@ -430,10 +472,14 @@ impl Outbox {
     /// # Errors
     /// The sender can't be used any more; the records are to be read again all the same.
     pub fn abort(&mut self, shared: &Shared) -> Result<(), TransactionError> {
-        if self.is_open() {
-            shared.metrics.transactions_aborted.inc();
-        }
+        let was_open = self.is_open();
         let result = if is_seeded(Fault::AbortSkipped) { Ok(()) } else { self.sender.abort() };
+        if was_open {
+            let is_fenced = self.sender.fatal().is_some_and(|fatal| fatal.is_fenced());
+            let metrics = &shared.metrics;
+            let ended = if is_fenced { &metrics.transactions_fenced } else { &metrics.transactions_aborted };
+            ended.inc();
+        }
         // Only now have all deliveries been reported.
         if self.sender.failure().is_some_and(is_refusal) {
             self.is_isolating = self.records <= 1;
@@ -484,6 +530,7 @@ impl Outbox {
     pub fn forget(&mut self, partition: Partition) {
         self.rewind.remove(&partition);
         self.committed.remove(&partition);
+        self.waiting.remove(&partition);
         self.refusals.retain(|key, _| key.partition != partition);
     }
 }
@@ -497,6 +544,10 @@ fn positions<C: ConsumerContext>(consumer: &BaseConsumer<C>, shared: &Shared) ->
         _ => None,
     };
     list.elements().iter().filter_map(known).collect()
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 fn refused() -> Reject {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -16,6 +17,7 @@ use tracing::{debug, info, warn};
 use super::fault::{Fault, is_seeded};
 use super::outbox::{Outbox, Partition, Shared};
 use super::transaction::TransactionError;
+use super::waiting::Waiting;
 use super::{TRANSACTION_TIMEOUT, log_client_line};
 use crate::settings::AutoOffsetReset;
 use crate::status::{Shutdown, WorkerStatus};
@@ -70,12 +72,14 @@ impl Assignment {
             }
         };
         let partitions = self.partitions(&beginnings);
+        let now = Timestamp::now().as_millisecond();
         let mut outbox = self.outbox();
         for (partition, beginning) in partitions.iter().zip(beginnings.elements()) {
             outbox.forget(*partition);
             if let Offset::Offset(committed) = beginning.offset() {
                 outbox.committed.insert(*partition, committed);
             }
+            outbox.waiting.insert(*partition, Waiting::new(now));
         }
         self.pause_stopped(consumer, &partitions, &outbox);
         self.status.assigned(&partitions, &outbox.committed);
@@ -159,8 +163,10 @@ impl Assignment {
         for partition in &partitions {
             outbox.forget(*partition);
             let topic = &self.shared.sources[partition.0].topic;
-            // The series is there only if the statistics came while the partition was ours.
-            let _ = self.shared.metrics.lag_records.remove_label_values(&[topic, &partition.1.to_string()]);
+            let labels = [topic.as_str(), &partition.1.to_string()];
+            // The series are there only if the statistics came while the partition was ours.
+            let _ = self.shared.metrics.lag_records.remove_label_values(&labels);
+            let _ = self.shared.metrics.lag_seconds.remove_label_values(&labels);
         }
         self.status.revoked(&partitions);
         self.shared.metrics.assigned_partitions.sub(partitions.len() as i64);
@@ -180,7 +186,10 @@ impl ClientContext for Assignment {
     /// Computes the lag from our own commits: in transactions nothing is committed through the consumer, so librdkafka's
     /// own figure stays unknown.
     fn stats(&self, statistics: Statistics) {
-        let outbox = self.outbox();
+        let mut outbox = self.outbox();
+        outbox.statistics.take(&statistics);
+        let now = Timestamp::now().as_millisecond();
+        let metrics = &self.shared.metrics;
         for (source, partition) in self.status.assignment() {
             let topic = &self.shared.sources[source].topic;
             let Some(found) = statistics.topics.get(topic).and_then(|topic| topic.partitions.get(&partition)) else { continue };
@@ -188,8 +197,12 @@ impl ClientContext for Assignment {
             let committed = outbox.committed.get(&(source, partition)).copied();
             let next = committed.or_else(|| [found.app_offset, found.lo_offset].into_iter().find(|offset| *offset >= 0));
             if let (true, Some(next)) = (end >= 0, next) {
-                let lag = self.shared.metrics.lag_records.with_label_values(&[topic, &partition.to_string()]);
-                lag.set((end - next).max(0));
+                let lag = (end - next).max(0);
+                let labels = [topic.as_str(), &partition.to_string()];
+                metrics.lag_records.with_label_values(&labels).set(lag);
+                if let Some(waiting) = outbox.waiting.get_mut(&(source, partition)) {
+                    metrics.lag_seconds.with_label_values(&labels).set(waiting.seconds(lag, now));
+                }
             }
         }
     }

@@ -268,7 +268,7 @@ impl Run<'_> {
     fn connect(&self) -> Result<Sender, Broken> {
         let config = producer(self.plan.settings, Some(&self.group))?;
         let began_at = Instant::now();
-        Ok(Sender::connect(&config, Guarantee::ExactlyOnce, || began_at.elapsed() > POSITION_WITHIN)?)
+        Ok(Sender::connect(&config, Guarantee::ExactlyOnce, None, || began_at.elapsed() > POSITION_WITHIN)?)
     }
 
     fn partitions(&mut self, sender: &mut Option<Sender>) -> Result<(), Broken> {

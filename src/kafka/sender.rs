@@ -11,10 +11,11 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Con
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::{ClientConfig, TopicPartitionList};
+use rdkafka::{ClientConfig, Statistics, TopicPartitionList};
 use tracing::warn;
 
 use super::fault::{Fault, is_seeded};
+use super::statistics::ClientStatistics;
 use super::transaction::{self, Remedy, TransactionError};
 use super::{TRANSACTION_TIMEOUT, log_client_line};
 use crate::settings::Guarantee;
@@ -72,6 +73,8 @@ struct Reports {
     failure: Mutex<Option<RDKafkaErrorCode>>,
     is_dirty: AtomicBool,
     has_lost_coordinator: AtomicBool,
+    /// `None` where nobody asks for metrics.
+    statistics: Option<ClientStatistics>,
 }
 
 impl ClientContext for Reports {
@@ -87,7 +90,13 @@ impl ClientContext for Reports {
         log_client_line(level, facility, text);
     }
 
-    fn stats_raw(&self, _: &[u8]) {}
+    fn stats_raw(&self, statistics: &[u8]) {
+        if let Some(client) = &self.statistics
+            && let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics)
+        {
+            client.take(&statistics);
+        }
+    }
 
     fn error(&self, error: KafkaError, _: &str) {
         self.is_dirty.store(true, Ordering::Relaxed);
@@ -123,8 +132,14 @@ impl Sender {
     /// # Errors
     /// What librdkafka says of the settings or of `init_transactions`; time-outs are retried until `give_up` says so. With
     /// the remedy `Retry` where the connection to the coordinator broke meanwhile.
-    pub fn connect(config: &ClientConfig, guarantee: Guarantee, give_up: impl Fn() -> bool) -> Result<Self, TransactionError> {
-        let producer = ThreadedProducer::from_config_and_context(config, Reports::default())?;
+    pub fn connect(
+        config: &ClientConfig,
+        guarantee: Guarantee,
+        statistics: Option<ClientStatistics>,
+        give_up: impl Fn() -> bool,
+    ) -> Result<Self, TransactionError> {
+        let reports = Reports { statistics, ..Reports::default() };
+        let producer = ThreadedProducer::from_config_and_context(config, reports)?;
         if guarantee == Guarantee::ExactlyOnce {
             while let Err(error) = producer.init_transactions(INIT_TIMEOUT).map_err(TransactionError::from) {
                 if error.remedy() != Remedy::Retry || give_up() {

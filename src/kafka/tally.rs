@@ -1,7 +1,11 @@
-//! What an open transaction will have done. It counts only when the transaction is committed.
+//! What an open transaction will have done. It counts only when the transaction is committed: until then nothing is shared
+//! with other threads, so that no event costs a lock or the look-up of a label.
+
+use prometheus::Histogram;
+use prometheus::local::LocalHistogram;
 
 use crate::event::Stream;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Table};
 use crate::reject::{Ignored, Reason};
 use crate::vendors::ADAPTERS;
 
@@ -15,12 +19,17 @@ pub(super) struct Tally {
     ignored: Vec<u64>,
     unlisted_statuses: Vec<u64>,
     hint_conflicts: Vec<u64>,
+    /// By source: how long the translation of a record took.
+    translations: Vec<LocalHistogram>,
+    /// By stream, each from its first event on.
+    delays: Vec<Option<LocalHistogram>>,
     /// Timestamp of the oldest record, in milliseconds since 1970.
     pub oldest_record_at: Option<i64>,
 }
 
 impl Tally {
-    pub fn new(sources: usize) -> Self {
+    pub fn new(metrics: &Metrics) -> Self {
+        let sources = metrics.records_consumed.len();
         Self {
             records: vec![0; sources],
             bytes: vec![0; sources],
@@ -29,6 +38,8 @@ impl Tally {
             ignored: vec![0; ADAPTERS.len() * Ignored::ALL.len()],
             unlisted_statuses: vec![0; ADAPTERS.len()],
             hint_conflicts: vec![0; ADAPTERS.len()],
+            translations: metrics.translate_seconds.iter().map(Histogram::local).collect(),
+            delays: vec![None; Stream::COUNT],
             oldest_record_at: None,
         }
     }
@@ -44,6 +55,15 @@ impl Tally {
 
     pub fn produced(&mut self, vendor: usize, stream: Stream) {
         self.produced[vendor * Stream::COUNT + stream.index()] += 1;
+    }
+
+    /// How old an event was by its vendor's clock.
+    pub fn delay(&mut self, metrics: &Metrics, stream: Stream, seconds: f64) {
+        self.delays[stream.index()].get_or_insert_with(|| metrics.event_delay(stream).local()).observe(seconds);
+    }
+
+    pub fn translation(&mut self, source: usize, seconds: f64) {
+        self.translations[source].observe(seconds);
     }
 
     pub fn dead_letter(&mut self, vendor: usize, reason: Reason) {
@@ -68,20 +88,16 @@ impl Tally {
 
     /// Adds the counts to the metrics and starts anew.
     pub fn settle(&mut self, metrics: &Metrics) {
-        let add = |counters: &[prometheus::IntCounter], counts: &mut [u64]| {
-            for (counter, count) in counters.iter().zip(counts) {
-                if *count > 0 {
-                    counter.inc_by(std::mem::take(count));
-                }
-            }
-        };
-        add(&metrics.records_consumed, &mut self.records);
-        add(&metrics.bytes_consumed, &mut self.bytes);
+        for (counters, counts) in [(&metrics.records_consumed, &mut self.records), (&metrics.bytes_consumed, &mut self.bytes)] {
+            take(counts, |source, count| counters[source].inc_by(count));
+        }
+        let add = |table: &Table, counts: &mut [u64]| take(counts, |position, count| table.add(position, count));
         add(&metrics.events_produced, &mut self.produced);
         add(&metrics.dead_letters, &mut self.dead_letters);
         add(&metrics.records_ignored, &mut self.ignored);
         add(&metrics.unlisted_statuses, &mut self.unlisted_statuses);
         add(&metrics.hint_conflicts, &mut self.hint_conflicts);
+        self.translations.iter().chain(self.delays.iter().flatten()).for_each(LocalHistogram::flush);
         self.oldest_record_at = None;
     }
 
@@ -98,6 +114,49 @@ impl Tally {
         ] {
             counts.fill(0);
         }
+        self.translations.iter().chain(self.delays.iter().flatten()).for_each(LocalHistogram::clear);
         self.oldest_record_at = None;
+    }
+}
+
+/// Hands on what was counted, and leaves 0.
+fn take(counts: &mut [u64], mut each: impl FnMut(usize, u64)) {
+    for (position, count) in counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
+        each(position, std::mem::take(count));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn an_aborted_transaction_leaves_nothing_behind() {
+        let settings = "{kafka: {brokers: 'b:1'}, sources: [{topic: raw, vendor: altcraft}], delivery: {workers: 1}}";
+        let metrics = Metrics::new(&Settings::of_yaml(settings).expect("settings")).expect("metrics");
+        let email = Stream::from_name("email").expect("a stream");
+        let altcraft = ADAPTERS.iter().position(|adapter| adapter.vendor == "altcraft").expect("a vendor");
+        let mut tally = Tally::new(&metrics);
+        let count = |tally: &mut Tally| {
+            tally.record(0, 10, Some(1));
+            tally.produced(altcraft, email);
+            tally.delay(&metrics, email, 2.0);
+            tally.translation(0, 0.000_003);
+        };
+        let found = |metrics: &Metrics| {
+            let counts = [metrics.translate_seconds[0].get_sample_count(), metrics.event_delay(email).get_sample_count()];
+            (counts, metrics.events_produced.total(), metrics.records_consumed[0].get())
+        };
+        count(&mut tally);
+        assert_eq!(found(&metrics), ([0, 0], 0, 0), "counted before the commit");
+        tally.clear();
+        tally.settle(&metrics);
+        assert_eq!(found(&metrics), ([0, 0], 0, 0), "counted after an abort");
+        count(&mut tally);
+        count(&mut tally);
+        tally.settle(&metrics);
+        tally.settle(&metrics);
+        assert_eq!(found(&metrics), ([2, 2], 2, 2));
     }
 }

@@ -9,6 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaRespErr;
 
+use crate::metrics::Rebuild;
+
 /// An error of a transaction call, as librdkafka describes it.
 #[derive(Debug, Clone)]
 pub(super) struct TransactionError {
@@ -67,6 +69,16 @@ impl TransactionError {
             self.code,
             RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch
         )
+    }
+
+    /// Why a producer that has this error is replaced.
+    pub fn rebuild(&self) -> Rebuild {
+        match () {
+            () if self.is_fenced() => Rebuild::Fenced,
+            () if self.code == RDKafkaErrorCode::OperationTimedOut => Rebuild::Stuck,
+            () if self.remedy() == Remedy::Retry => Rebuild::Connection,
+            () => Rebuild::Fatal,
+        }
     }
 
     /// Whether a right is missing. In flight that is an outage like any other.

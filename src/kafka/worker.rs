@@ -17,13 +17,14 @@ use tracing::{debug, error, info, warn};
 use super::outbox::{Failure, Outbox, Partition, Shared};
 use super::rebalance::{Assignment, fetch_committed};
 use super::sender::Sender;
+use super::statistics::ClientStatistics;
 use super::transaction::{Remedy, TransactionError};
 use super::{consumer, producer, transactional_id};
 use crate::avro::Encoder;
 use crate::breaker::Breaker;
 use crate::event::Stream;
 use crate::exit::Exit;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Rebuild};
 use crate::settings::{Guarantee, Settings};
 use crate::status::{Shutdown, WorkerStatus};
 
@@ -116,7 +117,8 @@ impl Worker<'_> {
     fn run(mut self) -> Result<(), Stop> {
         loop {
             let Some(sender) = self.connect_sender(true)? else { return Ok(()) };
-            let outbox = Outbox::new(sender, self.shared);
+            let statistics = ClientStatistics::new(&self.shared.metrics.consumers[self.number]);
+            let outbox = Outbox::new(sender, statistics, self.shared);
             let assignment =
                 Assignment::new(outbox, Arc::clone(self.shared), Arc::clone(self.status), Arc::clone(self.shutdown));
             let config = consumer(&self.shared.settings)?;
@@ -151,7 +153,7 @@ impl Worker<'_> {
             // Behind the poll and not before it: a transaction may have ended in a callback, and the next one would begin with
             // the record that the same call returned.
             if consumer.context().outbox().needs_new_sender() {
-                self.replace_sender(consumer, "an end of a transaction may still be on its way")?;
+                self.replace_sender(consumer, Rebuild::LateEnd)?;
                 if self.shutdown.is_asked() {
                     break;
                 }
@@ -254,7 +256,7 @@ impl Worker<'_> {
         };
         if let Some(fatal) = fatal {
             self.count_fatal_error(&fatal)?;
-            self.replace_sender(consumer, "the producer can't be used any more")?;
+            self.replace_sender(consumer, fatal.rebuild())?;
         }
         self.pause();
         Ok(())
@@ -262,9 +264,6 @@ impl Worker<'_> {
 
     /// Ends the worker where fatal errors keep coming: a twin with the same id would be fenced and fence us for ever.
     fn count_fatal_error(&mut self, error: &TransactionError) -> Result<(), Stop> {
-        if error.is_fenced() {
-            self.shared.metrics.transactions_fenced.inc();
-        }
         // An outage, however long it takes, is no twin.
         if error.is_authorization() || error.code == RDKafkaErrorCode::OperationTimedOut {
             return Ok(());
@@ -282,9 +281,9 @@ impl Worker<'_> {
         Err(Stop { exit: Exit::GivenUp, error })
     }
 
-    fn replace_sender(&mut self, consumer: &BaseConsumer<Assignment>, reason: &str) -> Result<(), Stop> {
-        warn!(reason, "the producer is replaced");
-        self.shared.metrics.producer_rebuilds.inc();
+    fn replace_sender(&mut self, consumer: &BaseConsumer<Assignment>, reason: Rebuild) -> Result<(), Stop> {
+        warn!(reason = reason.reason(), "the producer is replaced");
+        self.shared.metrics.rebuilt(reason);
         if let Some(sender) = self.connect_sender(false)? {
             consumer.context().outbox().replace_sender(sender);
         }
@@ -306,7 +305,8 @@ impl Worker<'_> {
                 self.status.turn();
                 self.shutdown.is_asked()
             };
-            let error = match Sender::connect(&config, guarantee, give_up) {
+            let statistics = ClientStatistics::new(&self.shared.metrics.producers[self.number]);
+            let error = match Sender::connect(&config, guarantee, Some(statistics), give_up) {
                 Ok(sender) => return Ok(Some(sender)),
                 Err(error) => error,
             };
@@ -323,7 +323,7 @@ impl Worker<'_> {
             match error.remedy() {
                 Remedy::Retry => {
                     warn!(error = %error, "the producer is started anew");
-                    self.shared.metrics.producer_rebuilds.inc();
+                    self.shared.metrics.rebuilt(error.rebuild());
                 }
                 remedy => {
                     error!(error = %error, "the producer can't be started, trying again");

@@ -12,6 +12,7 @@ use ureq::{Agent, Body, http::Response};
 
 use super::{RegistryError, Standing};
 use crate::avro;
+use crate::metrics::{Answer, RegistryRequests};
 use crate::settings::{Credentials, SchemaRegistry};
 
 /// How long one URL has for its answer.
@@ -29,6 +30,8 @@ const SCHEMA_NOT_FOUND: i64 = 40_403;
 pub struct Client {
     agent: Agent,
     registry: SchemaRegistry,
+    /// Counts what is asked, where somebody wants to know.
+    requests: Option<RegistryRequests>,
     /// One compact text, so that registries that compare texts see the same each time.
     schema: String,
 }
@@ -88,7 +91,13 @@ impl Client {
             Agent::config_builder().timeout_global(Some(ANSWER_TIMEOUT)).http_status_as_error(false).tls_config(tls.build());
         let schema: Value = serde_json::from_str(avro::SCHEMA_TEXT)
             .map_err(|error| RegistryError::Refused(format!("the build's schema is no JSON: {error}")))?;
-        Ok(Self { agent: config.build().into(), registry: registry.clone(), schema: schema.to_string() })
+        Ok(Self { agent: config.build().into(), registry: registry.clone(), requests: None, schema: schema.to_string() })
+    }
+
+    /// The same client, whose requests are counted.
+    #[must_use]
+    pub fn counted(self, requests: Option<RegistryRequests>) -> Self {
+        Self { requests, ..self }
     }
 
     /// The id of this build's schema under a subject.
@@ -159,10 +168,20 @@ impl Client {
         let mut reasons = Vec::new();
         for url in self.registry.urls() {
             let reason = match self.send(&format!("{url}{path}"), body, &credentials) {
-                Err(error) => error.to_string(),
+                Err(error) => {
+                    self.count(Answer::Unavailable);
+                    error.to_string()
+                }
                 Ok(mut response) => {
                     let status = response.status().as_u16();
                     let answer = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+                    self.count(match (status, &answer) {
+                        (_, Err(_)) | (408 | 429 | 500.., _) => Answer::Unavailable,
+                        (200..=299, _) => Answer::Ok,
+                        (401 | 403, _) => Answer::Denied,
+                        (404, _) => Answer::NotFound,
+                        _ => Answer::Refused,
+                    });
                     match (status, answer) {
                         (_, Err(error)) => error.to_string(),
                         (200..=299, Ok(answer)) => match serde_json::from_slice(&answer) {
@@ -181,6 +200,12 @@ impl Client {
             reasons.push(format!("{url}: {reason}"));
         }
         Err(RegistryError::Unreachable(reasons.join("; ")).into())
+    }
+
+    fn count(&self, answer: Answer) {
+        if let Some(requests) = &self.requests {
+            requests.count(answer);
+        }
     }
 
     fn send(&self, url: &str, body: Option<&str>, credentials: &Credentials) -> Result<Response<Body>, ureq::Error> {

@@ -274,11 +274,12 @@ fn drain(field: &Field<'_>, scenario: &Scenario, instances: &mut [Normalizer]) -
         field.alarm.raise(format!("the group's offsets are not at the ends of the sources after {PATIENCE:?}: {lags:?}"));
     }
     let ready: Vec<_> = instances.iter().filter(|instance| instance.is_ready()).collect();
-    let sum = |name| ready.iter().map(|instance| instance.metric(name, &[])).sum();
+    let sum = |name, labels: &[_]| ready.iter().map(|instance| instance.metric(name, labels)).sum::<f64>();
     let metrics = Metrics {
-        aborted: sum("normalizer_transactions_aborted_total"),
-        rebuilds: sum("normalizer_producer_rebuilds_total"),
-        rebalances: sum("normalizer_rebalances_total"),
+        aborted: sum("normalizer_transactions_total", &[("outcome", "aborted")])
+            + sum("normalizer_transactions_total", &[("outcome", "fenced")]),
+        rebuilds: sum("normalizer_producer_rebuilds_total", &[]),
+        rebalances: sum("normalizer_rebalances_total", &[]),
     };
     instances.iter_mut().for_each(|instance| end(field, instance));
     (metrics, drained == Some(true))

@@ -50,7 +50,7 @@ fn settings(registry: &str) -> (Settings, SchemaRegistry) {
 
 fn ids(registry: &str) -> Result<registry::Ids, RegistryError> {
     let (settings, registry) = settings(registry);
-    registry::ids(&settings, &registry)
+    registry::ids(&settings, &registry, None)
 }
 
 #[test]
@@ -115,11 +115,11 @@ fn a_token_is_read_anew_and_never_told() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     fs::write(file.path(), "stale-canary\n").expect("write the token");
     let (settings, registry) = settings(&format!("url: '{}', token_file: '{}'", fake.url, file.path().display()));
-    let error = registry::ids(&settings, &registry).expect_err("no ids");
+    let error = registry::ids(&settings, &registry, None).expect_err("no ids");
     assert!(matches!(error, RegistryError::NoPermission(_)), "{error}");
     assert!(error.to_string().ends_with("HTTP 401, token expired"), "{error}");
     fs::write(file.path(), "fresh-canary\n").expect("write the token");
-    registry::ids(&settings, &registry).expect("ids");
+    registry::ids(&settings, &registry, None).expect("ids");
     let told = format!("{settings:?} {registry:?} {error:?}");
     assert!(!told.contains("canary"), "{told}");
 }

@@ -152,7 +152,7 @@ fn json(settings: &Settings, group: &str, report: &Report) -> serde_json::Value 
 /// The encoder of each stream where a registry frames its values, as the job itself has them.
 fn encoders(settings: &Settings) -> Result<BTreeMap<Stream, Encoder>, Stop> {
     let Some(registry) = &settings.schema_registry else { return Ok(BTreeMap::new()) };
-    let ids = registry::ids(settings, registry).map_err(|error| {
+    let ids = registry::ids(settings, registry, None).map_err(|error| {
         let exit = match error {
             RegistryError::Unreachable(_) | RegistryError::Refused(_) => Exit::Failure,
             RegistryError::NoPermission(_) => Exit::NoPermission,

@@ -17,7 +17,7 @@ use crate::breaker::Breaker;
 use crate::exit::Exit;
 use crate::kafka::embedded::{Reader, Writer};
 use crate::kafka::worker::{Stop, Workers};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Rebuild};
 use crate::settings::Settings;
 use crate::status::{Shutdown, WorkerStatus};
 
@@ -216,7 +216,7 @@ impl Trial {
 
     /// Whether the offset after the last record of the input is committed.
     pub fn has_committed(&self) -> bool {
-        let status = self.status.json(|_| String::new());
+        let status = self.status.json(|_| String::new(), |_| false);
         status.pointer("/assignment/0/position").and_then(serde_json::Value::as_i64) == Some(self.written)
     }
 
@@ -233,16 +233,22 @@ impl Trial {
         &self.metrics
     }
 
+    /// Transactions that were not committed.
     pub fn aborted(&self) -> u64 {
-        self.metrics().transactions_aborted.get()
+        self.metrics().transactions_aborted.get() + self.metrics().transactions_fenced.get()
     }
 
     pub fn rebuilds(&self) -> u64 {
-        self.metrics().producer_rebuilds.get()
+        Rebuild::ALL.into_iter().map(|reason| self.metrics().rebuilds(reason)).sum()
+    }
+
+    /// Whether a producer could not be used any more.
+    pub fn has_replaced(&self) -> bool {
+        [Rebuild::Fenced, Rebuild::Fatal, Rebuild::Stuck].into_iter().any(|reason| self.metrics().rebuilds(reason) > 0)
     }
 
     pub fn dead_letters(&self) -> u64 {
-        self.metrics().dead_letters.iter().map(prometheus::IntCounter::get).sum()
+        self.metrics().dead_letters.total()
     }
 
     /// Records that wait to be read, once the statistics tell; before the first commit that is as far as was polled.
@@ -292,7 +298,7 @@ impl Trial {
         }
         let metrics = self.metrics();
         let consumed = metrics.records_consumed[0].get();
-        let events: u64 = metrics.events_produced.iter().map(prometheus::IntCounter::get).sum();
+        let events = metrics.events_produced.total();
         ensure!(consumed >= self.written.unsigned_abs(), "{consumed} of {} records are counted", self.written);
         ensure!(consumed == events + self.dead_letters(), "{consumed} records became {events} events, and dead letters");
         self.find_outputs()
