@@ -6,6 +6,8 @@ mod evolution;
 #[path = "../fixtures/mod.rs"]
 mod fixtures;
 mod rules;
+#[path = "../tables/mod.rs"]
+mod tables;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -99,21 +101,6 @@ fn golden_groups() -> BTreeMap<String, (usize, BTreeMap<String, usize>)> {
     found
 }
 
-/// Replaces what stands between two markers of `schemas/README.md`, or holds it against what should stand there.
-fn hold_table(name: &str, table: &str) {
-    let path = root().join("schemas/README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (begin, end) = (format!("<!-- {name} -->\n\n"), format!("\n<!-- end of {name} -->"));
-    let (before, rest) = readme.split_once(&begin).unwrap();
-    let (found, after) = rest.split_once(&end).unwrap();
-    if std::env::var_os("GOLDEN_REWRITE").is_some() {
-        fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
-        return;
-    }
-    let differing = table.lines().zip(found.lines()).find(|(expected, found)| expected != found);
-    assert!(found == table, "schemas/README.md: {name}: first difference {differing:?}; `make golden` writes it anew");
-}
-
 #[test]
 fn the_readme_says_which_groups_an_event_fills() {
     let mut table = "| event_type | always | sometimes |\n|---|---|---|\n".to_owned();
@@ -122,7 +109,7 @@ fn the_readme_says_which_groups_an_event_fills() {
             in_order().into_iter().filter(|group| groups.contains_key(group)).partition(|group| groups[group] == count);
         writeln!(table, "| `{event_type}` | {} | {} |", always.join(", "), sometimes.join(", ")).unwrap();
     }
-    hold_table("groups of each event type", &table);
+    tables::hold("schemas/README.md", "groups of each event type", &table);
 }
 
 /// The groups in the order of the schema.
