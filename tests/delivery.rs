@@ -29,6 +29,8 @@ const RECORDS: usize = 200_000;
 const EXIT_WITHIN: Duration = Duration::from_secs(60);
 /// The client tells its statistics every five seconds.
 const LAG_WITHIN: Duration = Duration::from_secs(20);
+/// Metrics follow the commit.
+const COUNTED_WITHIN: Duration = Duration::from_secs(120);
 /// Own ids of records that are made by hand begin here, past those of the generated load.
 const BY_HAND: u64 = 1_000_000;
 
@@ -347,6 +349,59 @@ fn lag_is_told(normalizer: &mut Normalizer) {
         (series(&text) == partitions && normalizer.metric("normalizer_consumer_lag_records", &[]) == 0.0).then_some(text)
     });
     assert!(lags.contains("partition=\"2\""), "{lags}");
+}
+
+/// Whatever bodies and headers say, no word of theirs becomes a label: ten thousand odd values leave the series as they were.
+#[test]
+fn odd_values_make_no_series() {
+    const ODD_VALUES: u64 = 10_000;
+    let scenario = Scenario::with_sources("odd", 3);
+    let mut settings = scenario.settings();
+    for source in settings["sources"].as_array_mut().expect("sources") {
+        source["hint_headers"] = json!({ "channel": "x-channel", "event": "x-event", "format": "x-format" });
+    }
+    let mut normalizer = Normalizer::start(&settings);
+    normalizer.wait_ready();
+    lag_is_told(&mut normalizer);
+    let series = |normalizer: &Normalizer| -> BTreeSet<String> {
+        let text = normalizer.metrics();
+        let values = text.lines().filter(|line| !line.starts_with('#'));
+        values.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect()
+    };
+    let before = series(&normalizer);
+
+    let mut feed = scenario.feed((0..ODD_VALUES).map(odd_record).collect());
+    feed.send_rest();
+    let counted = |normalizer: &Normalizer, name: &str| normalizer.metric(name, &[]) as u64;
+    eventually(COUNTED_WITHIN, "all are counted", || {
+        (counted(&normalizer, "normalizer_records_consumed_total") == ODD_VALUES).then_some(())
+    });
+    for name in ["normalizer_unknown_status_words_total", "normalizer_dead_letters_total", "normalizer_events_produced_total"] {
+        assert!(counted(&normalizer, name) >= ODD_VALUES / 4, "{name}: the values are not odd enough");
+    }
+    let after = series(&normalizer);
+    assert!(after == before, "new series: {:?}", after.difference(&before).collect::<Vec<_>>());
+    eprintln!("{} series before and after {ODD_VALUES} odd values", before.len());
+    assert_eq!(normalizer.terminate(SHUTDOWN_WITHIN), Some(0), "exit code");
+}
+
+/// A status word, an event or a channel that nobody has heard of, with headers of the same kind.
+fn odd_record(number: u64) -> Raw {
+    let (id, word) = (format!("odd-{number}"), format!("WORD_{number}"));
+    let report = sms_report(&id, &id, Moment(number));
+    let status = MobtextingReport { id: &id, mobile: "919900000001", custom: &id, is_final: true, time: Moment(number) };
+    let (vendor, body) = match number % 4 {
+        0 => (Vendor::Altcraft, hook(&word, number)),
+        1 => (Vendor::Infobip, infobip_results(&[report.json().replace("SMS\",\"sender", &format!("{word}\",\"sender"))])),
+        _ => (Vendor::Mobtexting, status.json().replace("DELIVRD", &word)),
+    };
+    let mut raw = Raw::new(vendor, &id, body);
+    if number % 4 == 3 {
+        // A header's value lives as long as the test does.
+        let value: &'static str = word.leak();
+        raw.headers = vec![("x-channel", value), ("x-event", value), ("x-format", value)];
+    }
+    raw
 }
 
 fn assigned(worker: &serde_json::Value) -> usize {
