@@ -5,7 +5,7 @@ VENDORS := infobip mobtexting altcraft
 SLICES := 16
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/event-normalizer
 
-.PHONY: help run test check bench golden readers fuzz chaos seeded-faults recovery tools deny chart chart-install chart-readme
+.PHONY: help run test check bench golden dashboards readers fuzz chaos seeded-faults recovery tools deny chart chart-install chart-readme
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -50,6 +50,9 @@ chart-install: tools ## Install, upgrade and roll back the chart on a real API s
 
 chart-readme: tools ## Write the chart's README anew from its values
 	$(CARGO) test $(FEATURES) --test chart -- readme
+
+dashboards: tools ## Let a real Prometheus scrape a run under load: every query of the dashboards gives data, and alerts fire; needs prometheus
+	$(CARGO) test $(FEATURES) --test monitoring -- live
 
 fuzz: ## Fuzz each vendor for a minute, beginning with the golden payloads
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz --locked" >&2; exit 1; }

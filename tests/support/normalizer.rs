@@ -162,6 +162,11 @@ impl Normalizer {
         agent().get(self.ready_url()).call().ok()?.body_mut().read_to_string().ok()
     }
 
+    /// Host and port of the admin port.
+    pub fn address(&self) -> &str {
+        &self.admin
+    }
+
     fn ready_url(&self) -> String {
         format!("http://{}/readyz", self.admin)
     }
