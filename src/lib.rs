@@ -46,4 +46,6 @@ pub mod admin;
 
 pub mod registry;
 
+pub mod http;
+
 pub mod logs;

@@ -1,22 +1,16 @@
 //! The calls, with the registry's own answers to them.
 
-use std::time::Duration;
-
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Body, http::Response};
 
 use super::{RegistryError, Standing};
 use crate::avro;
+use crate::http;
 use crate::metrics::{Answer, RegistryRequests};
 use crate::settings::{Credentials, SchemaRegistry};
 
-/// How long one URL has for its answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const CONTENT_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// So much of a registry's own words is repeated.
@@ -74,24 +68,11 @@ impl Client {
     /// # Errors
     /// The settings' certificates can't be read.
     pub fn new(registry: &SchemaRegistry) -> Result<Self, RegistryError> {
-        let mut tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier);
-        if let Some(file) = &registry.ca_file {
-            let pem = std::fs::read(file)
-                .map_err(|error| RegistryError::Refused(format!("can't read {}: {error}", file.display())))?;
-            let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
-                .filter_map(|item| if let Ok(PemItem::Certificate(certificate)) = item { Some(certificate) } else { None })
-                .collect();
-            if certificates.is_empty() {
-                let reason = format!("schema_registry.ca_file: expected certificates as PEM in {}", file.display());
-                return Err(RegistryError::Refused(reason));
-            }
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
-        }
-        let config =
-            Agent::config_builder().timeout_global(Some(ANSWER_TIMEOUT)).http_status_as_error(false).tls_config(tls.build());
+        let agent = http::agent(registry.ca_file.as_deref(), "schema_registry.ca_file");
+        let agent = agent.map_err(|error| RegistryError::Refused(format!("{error:#}")))?;
         let schema: Value = serde_json::from_str(avro::SCHEMA_TEXT)
             .map_err(|error| RegistryError::Refused(format!("the build's schema is no JSON: {error}")))?;
-        Ok(Self { agent: config.build().into(), registry: registry.clone(), requests: None, schema: schema.to_string() })
+        Ok(Self { agent, registry: registry.clone(), requests: None, schema: schema.to_string() })
     }
 
     /// The same client, whose requests are counted.
@@ -211,9 +192,7 @@ impl Client {
     fn send(&self, url: &str, body: Option<&str>, credentials: &Credentials) -> Result<Response<Body>, ureq::Error> {
         let authorization = match credentials {
             Credentials::None => None,
-            Credentials::Basic { username, password } => {
-                Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{}", password.reveal()))))
-            }
+            Credentials::Basic { username, password } => Some(http::basic(username, password.reveal())),
             Credentials::Bearer(token) => Some(format!("Bearer {}", token.reveal())),
         };
         let headers = [("Accept", Some(CONTENT_TYPE)), ("Authorization", authorization.as_deref())];
