@@ -48,4 +48,6 @@ pub mod registry;
 
 pub mod http;
 
+pub mod oauth;
+
 pub mod logs;

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::registry::{Credentials, SchemaRegistry, SubjectStrategy};
 pub use self::secret::Secret;
-pub use self::security::{Protocol, Sasl, Security, Tls};
+pub use self::security::{Mechanism, Oauth, Proof, Protocol, Sasl, Security, Tls};
 use crate::event::Stream;
 use crate::vendors::{self, Adapter, Reading, Region, Zone};
 
@@ -417,9 +417,13 @@ impl Settings {
         for (index, source) in self.sources.iter().enumerate() {
             source.validate().with_context(|| format!("sources[{index}]"))?;
         }
-        if let Some(sasl) = &self.kafka.security.sasl {
-            sasl.password()?;
-        }
+        self.kafka.security.validate()?;
+        let is_oauth = self.kafka.security.sasl.as_ref().is_some_and(|sasl| sasl.mechanism == Mechanism::OauthBearer);
+        ensure!(
+            !(is_oauth && self.topics.create),
+            "topics.create: expected false with OAUTHBEARER, since the admin client of librdkafka's binding takes no tokens: make the \
+             topics that `event-normalizer check` names"
+        );
         if let Some(registry) = &self.schema_registry {
             registry.validate()?;
         }
@@ -570,6 +574,47 @@ mod tests {
         assert!(!format!("{settings:?}").contains("hunter2"));
         let twice = text.replace("password: hunter2", "password: hunter2, password_file: /dev/null");
         assert_eq!(error(&twice), "kafka.security.sasl.password: expected it or its _file, not both");
+    }
+
+    #[test]
+    fn what_secures_a_connection_fits_together() {
+        let with =
+            |security: &str| SMALL.replace("brokers: 'localhost:9092'", &format!("brokers: 'b:1', security: {{{security}}}"));
+        let oauth = "mechanism: OAUTHBEARER, oauth: {token_url: 'https://idp/token', client_id: c, client_secret: hunter2}";
+        let settings = Settings::of_yaml(&with(&format!("protocol: sasl_ssl, sasl: {{{oauth}}}"))).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        for (security, expected) in [
+            ("protocol: sasl_ssl", "kafka.security.sasl is missing: the protocol is sasl_ssl"),
+            (
+                "sasl: {mechanism: PLAIN, username: u, password: p}",
+                "kafka.security.sasl would not be used: expected protocol sasl_ssl or sasl_plaintext",
+            ),
+            (
+                "protocol: sasl_plaintext, sasl: {mechanism: PLAIN, username: u, password: p}, tls: {ca_file: /dev/null}",
+                "kafka.security.tls would not be used: expected protocol ssl or sasl_ssl",
+            ),
+            (
+                "protocol: ssl, tls: {certificate_file: /dev/null}",
+                "kafka.security.tls: expected certificate_file and key_file, or neither",
+            ),
+            ("protocol: ssl, tls: {ca_file: /no/such}", "kafka.security.tls.ca_file: can't read /no/such: entity not found"),
+            (
+                "protocol: sasl_ssl, sasl: {mechanism: SCRAM, username: u, password: p}",
+                "kafka.security.sasl.mechanism: expected PLAIN or SCRAM-SHA-256 or SCRAM-SHA-512 or OAUTHBEARER",
+            ),
+            (
+                "protocol: sasl_ssl, sasl: {mechanism: OAUTHBEARER, username: u, password: p}",
+                "kafka.security.sasl: OAUTHBEARER takes no username and no password: use oauth",
+            ),
+            (
+                "protocol: sasl_ssl, sasl: {mechanism: OAUTHBEARER, oauth: {token_url: idp, client_id: c, client_secret: s}}",
+                "kafka.security.sasl.oauth.token_url: expected a URL that begins with http:// or https://",
+            ),
+        ] {
+            assert_eq!(error(&with(security)), expected);
+        }
+        let create = format!("{}topics: {{create: true}}\n", with(&format!("protocol: sasl_ssl, sasl: {{{oauth}}}")));
+        assert!(error(&create).starts_with("topics.create: expected false with OAUTHBEARER"), "{}", error(&create));
     }
 
     #[test]

@@ -154,6 +154,10 @@ impl WorkerStatus {
         self.details().has_joined
     }
 
+    pub fn has_committed(&self) -> bool {
+        self.details().last_commit_at.is_some()
+    }
+
     pub fn is_ready(&self) -> bool {
         self.unready().is_none()
     }

@@ -531,7 +531,7 @@ fn a_topic_that_may_not_be_read_is_77_and_says_which_right_is_missing() {
     for command in ["summary", "retry", "replay"] {
         let output = tool.command(&["dead-letters", command]);
         assert_eq!(output.status.code(), Some(77), "{command}: {}", errors(&output));
-        assert!(errors(&output).contains("needs Describe on the topic events.dead-letters"), "{}", errors(&output));
+        assert!(errors(&output).contains("needs Read on the topic events.dead-letters"), "{}", errors(&output));
     }
 }
 

@@ -1,5 +1,6 @@
-//! `check`: settings, brokers, topics and schema registry, before a deploy.
+//! `check`: settings, brokers, topics, rights and schema registry, before a deploy.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -8,8 +9,8 @@ use clap::Args;
 use super::schema;
 use crate::avro::Encoder;
 use crate::exit::Exit;
-use crate::kafka::topics::{self, TopicError};
-use crate::settings::{Settings, Source, Topics};
+use crate::kafka::{rights, topics};
+use crate::settings::{Settings, Source};
 use crate::vendors;
 
 #[derive(Debug, Args)]
@@ -53,21 +54,43 @@ impl Check {
 }
 
 fn look_at_brokers(settings: &Settings) -> Exit {
-    let read_only = Settings { topics: Topics { create: false, ..settings.topics.clone() }, ..settings.clone() };
-    match topics::ensure(&read_only) {
-        Ok(found) => {
-            println!("brokers: {} answer", settings.kafka.brokers);
-            println!("topics: {} found", found.len());
+    let found = match topics::look(settings) {
+        Ok(found) => found,
+        Err(error) => {
+            tell(&error.to_string());
+            return error.exit();
+        }
+    };
+    println!("brokers: {} answer", settings.kafka.brokers);
+    println!("topics: {} found", found.len());
+    let outputs: BTreeSet<_> = topics::outputs(settings).collect();
+    let missing: Vec<_> = outputs.iter().filter(|topic| !found.contains_key(*topic)).collect();
+    if !missing.is_empty() {
+        println!("topics: {} will be created", missing.len());
+    }
+    // What is not there yet can't be asked for.
+    let there = outputs.iter().filter(|topic| found.contains_key(*topic)).cloned().collect();
+    match rights::missing(settings, &there) {
+        Ok(missing) if missing.is_empty() => {
+            println!("rights: none is missing");
             Exit::Success
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            match error {
-                TopicError::Unreachable(_) | TopicError::Created(_) => Exit::Failure,
-                TopicError::NoPermission(_) => Exit::NoPermission,
-                TopicError::Missing(_) | TopicError::Refused(_) => Exit::Settings,
-            }
+        Ok(missing) => {
+            tell(&rights::lines(&missing));
+            Exit::NoPermission
         }
+        Err(error) => {
+            tell(&format!("the rights can't be told: {error:#}"));
+            Exit::Failure
+        }
+    }
+}
+
+/// One line for each fault. What goes on in another line belongs to the one before.
+fn tell(text: &str) {
+    for line in text.lines() {
+        let is_continued = line.starts_with(' ');
+        eprintln!("{}{line}", if is_continued { "" } else { "error: " });
     }
 }
 

@@ -19,7 +19,7 @@ use crate::admin::{self, Admin};
 use crate::avro::Encoder;
 use crate::event::Stream;
 use crate::exit::Exit;
-use crate::kafka::topics::{self, TopicError};
+use crate::kafka::topics;
 use crate::kafka::worker::{Stop, Workers};
 use crate::logs;
 use crate::metrics::Metrics;
@@ -173,9 +173,8 @@ async fn prepare(admin: &Admin, encoder: Encoder) -> Result<Result<Workers, Exit
     let settings = Arc::clone(&admin.settings);
     let found = eventually(admin, move || match topics::ensure(&settings) {
         Ok(_) => Step::Done(()),
-        Err(error @ (TopicError::Unreachable(_) | TopicError::Created(_))) => Step::Again(error.to_string()),
-        Err(error @ TopicError::NoPermission(_)) => Step::Never(error.to_string(), Exit::NoPermission),
-        Err(error) => Step::Never(error.to_string(), Exit::Settings),
+        Err(error) if error.is_passing() => Step::Again(error.to_string()),
+        Err(error) => Step::Never(error.to_string(), error.exit()),
     });
     if let Err(exit) = found.await {
         return Ok(Err(exit));

@@ -1,11 +1,12 @@
 //! Reads the dead-letter topic: partition after partition, from where it begins to where it ended when it was opened.
 //! Without joining a group, and committing nothing.
 
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -17,9 +18,9 @@ use super::dead_letter::Letter;
 use super::topics::{self, TopicError};
 use super::transaction::TransactionError;
 use super::worker::Stop;
-use super::{consumer, log_client_line};
+use super::{consumer, log_client_line, oauth_token};
 use crate::exit::Exit;
-use crate::settings::Settings;
+use crate::settings::{Security, Settings};
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Brokers that give nothing for so long are given up.
@@ -38,17 +39,25 @@ pub struct Bounds {
 }
 
 /// The context of a client that reads to the ends of partitions: an end is no trouble to tell of.
-pub(super) struct Reading;
+pub(super) struct Reading {
+    security: Security,
+}
 
 impl ClientContext for Reading {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        oauth_token(&self.security)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         log_client_line(level, facility, text);
     }
 
-    fn error(&self, error: KafkaError, _: &str) {
+    fn error(&self, error: KafkaError, reason: &str) {
         // The code of an end comes with no partition here.
         if error != KafkaError::Global(RDKafkaErrorCode::PartitionEOF) {
-            warn!(error = %error, "the consumer reports an error");
+            warn!(error = %error, reason, "the consumer reports an error");
         }
     }
 }
@@ -74,7 +83,7 @@ impl Letters {
     /// The same for a client that will ask for the offsets of `group`, and commit some.
     pub(super) fn open_as(settings: &Settings, group: &str) -> Result<Self, Stop> {
         let topic = settings.topics.dead_letters.clone();
-        let found = topics::look_for(settings, [topic.clone()].into_iter()).map_err(of_topics)?;
+        let found = topics::look_for(settings, [(topic.clone(), "Read")].into_iter()).map_err(of_topics)?;
         let Some(partitions) = found.get(&topic) else {
             let error =
                 anyhow!("the topic {topic} does not exist: nothing was ever set aside, or topics.dead_letters is another");
@@ -84,8 +93,11 @@ impl Letters {
         config.set("group.id", group);
         config.set("enable.partition.eof", "true");
         config.set("fetch.wait.max.ms", END_TOLD_AFTER.as_millis().to_string());
+        let reading = Reading { security: settings.kafka.security.clone() };
         let consumer =
-            BaseConsumer::from_config_and_context(&config, Reading).context("the consumer's settings can't be used")?;
+            BaseConsumer::from_config_and_context(&config, reading).context("the consumer's settings can't be used")?;
+        // Where the brokers want a token, it is had in a poll.
+        drop(consumer.poll(Duration::ZERO));
         let mut bounds = Vec::new();
         for partition in 0..i32::try_from(*partitions).context("so many partitions")? {
             let (first, end) =
@@ -168,7 +180,7 @@ impl Letters {
 /// A missing right has an exit code of its own.
 fn of_kafka(error: &KafkaError, topic: &str) -> Stop {
     if TransactionError::from(error.clone()).is_authorization() {
-        let error = anyhow!("{error}: the program needs Read and Describe on the topic {topic}");
+        let error = anyhow!("{error}: the program needs Read on the topic {topic}");
         return Stop { exit: Exit::NoPermission, error };
     }
     Stop { exit: Exit::Failure, error: anyhow!("{topic}: {error}") }
@@ -176,10 +188,5 @@ fn of_kafka(error: &KafkaError, topic: &str) -> Stop {
 
 /// What is amiss with topics, with its exit code.
 pub(super) fn of_topics(error: TopicError) -> Stop {
-    let exit = match error {
-        TopicError::Unreachable(_) | TopicError::Created(_) => Exit::Failure,
-        TopicError::NoPermission(_) => Exit::NoPermission,
-        TopicError::Missing(_) | TopicError::Refused(_) => Exit::Settings,
-    };
-    Stop { exit, error: error.into() }
+    Stop { exit: error.exit(), error: error.into() }
 }

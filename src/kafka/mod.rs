@@ -2,15 +2,18 @@
 
 pub mod again;
 mod backlog;
+mod contact;
 pub mod dead_letter;
 pub mod embedded;
 mod fault;
+mod files;
 mod gap;
 mod headers;
 pub mod letters;
 mod outbox;
 mod rebalance;
 pub mod replay;
+pub mod rights;
 pub mod selection;
 mod sender;
 mod source;
@@ -23,14 +26,18 @@ mod watch;
 pub mod worker;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::error::Error;
+use std::fmt::Display;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
 use rdkafka::ClientConfig;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use tracing::{debug, error, info, warn};
 
-use crate::settings::{Delivery, Guarantee, Kafka, Settings};
+use crate::oauth;
+use crate::settings::{Delivery, Guarantee, Kafka, Proof, Security, Settings};
 
 /// Longest life of a transaction. It exceeds a broker's fail-over (9 s by default) and stays below the session time-out,
 /// so that a stuck commit dies before its partitions can move.
@@ -58,9 +65,16 @@ const OWN_OPTIONS: &[(&str, &str)] = &[
     ("request.required.acks", ""),
     ("sasl.mechanism", "kafka.security.sasl.mechanism"),
     ("sasl.mechanisms", "kafka.security.sasl.mechanism"),
+    ("sasl.oauthbearer.client.secret", "kafka.security.sasl.oauth"),
+    ("sasl.oauthbearer.config", "kafka.security.sasl.oauth"),
     ("sasl.password", "kafka.security.sasl.password"),
     ("sasl.username", "kafka.security.sasl.username"),
     ("security.protocol", "kafka.security.protocol"),
+    ("ssl.ca.location", "kafka.security.tls.ca_file"),
+    ("ssl.certificate.location", "kafka.security.tls.certificate_file"),
+    ("ssl.key.location", "kafka.security.tls.key_file"),
+    ("ssl.key.password", "kafka.security.tls.key_password_file"),
+    ("ssl.key.pem", "kafka.security.tls.key_file"),
     ("transactional.id", "kafka.transactional_id_prefix"),
 ];
 
@@ -116,9 +130,11 @@ fn client(kafka: &Kafka) -> Result<ClientConfig> {
     config.set("log.connection.close", "true");
     config.set("security.protocol", kafka.security.protocol.name());
     if let Some(sasl) = &kafka.security.sasl {
-        config.set("sasl.mechanism", &sasl.mechanism);
-        config.set("sasl.username", &sasl.username);
-        config.set("sasl.password", sasl.password()?.reveal());
+        config.set("sasl.mechanism", sasl.mechanism.name());
+        if let Proof::Password { username, password } = sasl.proof()? {
+            config.set("sasl.username", username);
+            config.set("sasl.password", password.reveal());
+        }
     }
     let tls = &kafka.security.tls;
     for (option, file) in [
@@ -129,6 +145,9 @@ fn client(kafka: &Kafka) -> Result<ClientConfig> {
         if let Some(file) = file {
             config.set(option, file.to_string_lossy());
         }
+    }
+    if let Some(password) = tls.key_password()? {
+        config.set("ssl.key.password", password.reveal());
     }
     config.set_log_level(RDKafkaLogLevel::Info);
     apply(&mut config, &kafka.options);
@@ -190,9 +209,19 @@ fn producer(settings: &Settings, transactional_id: Option<&str>) -> Result<Clien
     Ok(config)
 }
 
+/// What a client of ours proves itself with, where the brokers want tokens.
+fn oauth_token(security: &Security) -> Result<OAuthToken, Box<dyn Error>> {
+    let sasl = security.sasl.as_ref().context("the settings have no kafka.security.sasl")?;
+    let Proof::Token(oauth) = sasl.proof()? else { return Err("the settings have no kafka.security.sasl.oauth".into()) };
+    let token = oauth::fetch(oauth).inspect_err(|error| warn!(error = %error, "there is no token for the brokers"))?;
+    let expires_at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + token.expires_in;
+    let lifetime_ms = i64::try_from(expires_at.as_millis())?;
+    Ok(OAuthToken { token: token.text, principal_name: oauth.client_id.clone(), lifetime_ms })
+}
+
 /// The id under which one worker's transactions are fenced: the same after a restart of the same pod, another for every
 /// other worker of the group.
-fn transactional_id(kafka: &Kafka, worker: usize) -> String {
+fn transactional_id(kafka: &Kafka, worker: impl Display) -> String {
     let prefix = &kafka.transactional_id_prefix;
     if prefix.is_empty() { format!("{}-{}-{worker}", kafka.group, host_name()) } else { format!("{prefix}-{worker}") }
 }

@@ -1,11 +1,12 @@
 //! What is done when partitions come and go, and when librdkafka reports its statistics. All of it runs inside `poll`, on
 //! the worker's own thread.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -18,7 +19,7 @@ use super::fault::{Fault, is_seeded};
 use super::outbox::{Outbox, Partition, Shared};
 use super::transaction::TransactionError;
 use super::waiting::Waiting;
-use super::{TRANSACTION_TIMEOUT, log_client_line};
+use super::{TRANSACTION_TIMEOUT, log_client_line, oauth_token};
 use crate::settings::AutoOffsetReset;
 use crate::status::{Shutdown, WorkerStatus};
 
@@ -175,12 +176,18 @@ impl Assignment {
 }
 
 impl ClientContext for Assignment {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        oauth_token(&self.shared.settings.kafka.security)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         log_client_line(level, facility, text);
     }
 
-    fn error(&self, error: KafkaError, _: &str) {
-        warn!(error = %error, "the consumer reports an error");
+    fn error(&self, error: KafkaError, reason: &str) {
+        warn!(error = %error, reason, "the consumer reports an error");
     }
 
     /// Computes the lag from our own commits: in transactions nothing is committed through the consumer, so librdkafka's

@@ -27,7 +27,7 @@ use super::outbox::Target;
 use super::producer;
 use super::rebalance::fetch_committed;
 use super::selection::Selection;
-use super::sender::{Outgoing, SendError, Sender, is_refusal};
+use super::sender::{Outgoing, Reports, SendError, Sender, is_refusal};
 use super::topics::{self, Found};
 use super::transaction::TransactionError;
 use super::worker::{Stop, backoff};
@@ -132,7 +132,7 @@ pub fn replay(plan: &Plan<'_>, encoder: impl Fn(Stream) -> Encoder, tell: &dyn F
 /// The topics that events can go to: all must be there before the first is sent.
 fn outputs(settings: &Settings) -> Result<Found, Stop> {
     let wanted: BTreeSet<_> = settings.stream_topics().into_values().collect();
-    let found = topics::look_for(settings, wanted.iter().cloned()).map_err(of_topics)?;
+    let found = topics::look_for(settings, wanted.iter().map(|topic| (topic.clone(), "Write"))).map_err(of_topics)?;
     if let Some(missing) = wanted.into_iter().find(|topic| !found.contains_key(topic)) {
         let error = anyhow!("the topic {missing} is missing; `event-normalizer check` names all that are");
         return Err(Stop { exit: Exit::Settings, error });
@@ -141,7 +141,7 @@ fn outputs(settings: &Settings) -> Result<Found, Stop> {
 }
 
 fn sources(settings: &Settings) -> Result<Found, Stop> {
-    topics::look_for(settings, settings.sources.iter().map(|source| source.topic.clone())).map_err(of_topics)
+    topics::look_for(settings, settings.sources.iter().map(|source| (source.topic.clone(), "Write"))).map_err(of_topics)
 }
 
 /// Why a session with a producer has ended early.
@@ -268,7 +268,8 @@ impl Run<'_> {
     fn connect(&self) -> Result<Sender, Broken> {
         let config = producer(self.plan.settings, Some(&self.group))?;
         let began_at = Instant::now();
-        Ok(Sender::connect(&config, Guarantee::ExactlyOnce, None, || began_at.elapsed() > POSITION_WITHIN)?)
+        let reports = Reports::new(&self.plan.settings.kafka.security, None);
+        Ok(Sender::connect(&config, Guarantee::ExactlyOnce, reports, || began_at.elapsed() > POSITION_WITHIN)?)
     }
 
     fn partitions(&mut self, sender: &mut Option<Sender>) -> Result<(), Broken> {

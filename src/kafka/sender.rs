@@ -1,11 +1,12 @@
 //! The producer of one worker: sends records, and ends what was sent together with the offsets of its input.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -17,8 +18,8 @@ use tracing::warn;
 use super::fault::{Fault, is_seeded};
 use super::statistics::ClientStatistics;
 use super::transaction::{self, Remedy, TransactionError};
-use super::{TRANSACTION_TIMEOUT, log_client_line};
-use crate::settings::Guarantee;
+use super::{TRANSACTION_TIMEOUT, log_client_line, oauth_token};
+use crate::settings::{Guarantee, Security};
 
 /// How long one call of `init_transactions` may take before it is called again.
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -66,18 +67,41 @@ pub(super) enum SendError {
 }
 
 /// What the producer's own thread sees: delivery reports, errors and log lines.
-#[derive(Debug, Default)]
-struct Reports {
+#[derive(Debug)]
+pub(super) struct Reports {
+    security: Security,
     reports: AtomicU64,
     /// The first failed delivery since the transaction began; `Inconsistent` where it is not certain.
     failure: Mutex<Option<RDKafkaErrorCode>>,
     is_dirty: AtomicBool,
     has_lost_coordinator: AtomicBool,
+    /// Why the brokers refuse who asks.
+    refusal: Mutex<Option<(RDKafkaErrorCode, String)>>,
     /// `None` where nobody asks for metrics.
     statistics: Option<ClientStatistics>,
 }
 
+impl Reports {
+    pub fn new(security: &Security, statistics: Option<ClientStatistics>) -> Self {
+        Self {
+            security: security.clone(),
+            reports: AtomicU64::default(),
+            failure: Mutex::default(),
+            is_dirty: AtomicBool::default(),
+            has_lost_coordinator: AtomicBool::default(),
+            refusal: Mutex::default(),
+            statistics,
+        }
+    }
+}
+
 impl ClientContext for Reports {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        oauth_token(&self.security)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         // First, since `connect` forgets what is dirty before it looks at this.
         if facility == "FAIL" && text.contains("TxnCoordinator") {
@@ -98,9 +122,14 @@ impl ClientContext for Reports {
         }
     }
 
-    fn error(&self, error: KafkaError, _: &str) {
+    fn error(&self, error: KafkaError, reason: &str) {
         self.is_dirty.store(true, Ordering::Relaxed);
-        warn!(error = %error, "the producer reports an error");
+        if let Some(code @ (RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)) = error.rdkafka_error_code()
+            && let Ok(mut refusal) = self.refusal.lock()
+        {
+            *refusal = Some((code, reason.to_owned()));
+        }
+        warn!(error = %error, reason, "the producer reports an error");
     }
 }
 
@@ -135,15 +164,18 @@ impl Sender {
     pub fn connect(
         config: &ClientConfig,
         guarantee: Guarantee,
-        statistics: Option<ClientStatistics>,
+        reports: Reports,
         give_up: impl Fn() -> bool,
     ) -> Result<Self, TransactionError> {
-        let reports = Reports { statistics, ..Reports::default() };
         let producer = ThreadedProducer::from_config_and_context(config, reports)?;
         if guarantee == Guarantee::ExactlyOnce {
             while let Err(error) = producer.init_transactions(INIT_TIMEOUT).map_err(TransactionError::from) {
                 if error.remedy() != Remedy::Retry || give_up() {
                     return Err(error);
+                }
+                // What it is made of may be better by now.
+                if let Some((code, reason)) = producer.context().refusal.lock().ok().and_then(|mut refusal| refusal.take()) {
+                    return Err(TransactionError::refused(code, reason));
                 }
                 warn!(error = %error, "the transaction coordinator does not answer");
             }
@@ -156,7 +188,7 @@ impl Sender {
         }
         let outsider = is_seeded(Fault::DeadLetterOutside).then(|| {
             let mut config = config.clone();
-            ThreadedProducer::from_config_and_context(config.remove("transactional.id"), Reports::default())
+            ThreadedProducer::from_config_and_context(config.remove("transactional.id"), Reports::new(&producer.context().security, None))
         });
         let timeout = config.get("transaction.timeout.ms").and_then(|text| text.parse().ok());
         Ok(Self {

@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use anyhow::{Result, anyhow};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::client::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::info;
 
+use super::contact::{Contact, NoContact};
+use super::rights::{self, MissingRight};
 use super::{client, log_client_line};
+use crate::exit::Exit;
 use crate::settings::Settings;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,26 +23,42 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Why the topics are not as they must be.
 #[derive(Debug)]
 pub enum TopicError {
-    /// The brokers don't answer: it can pass.
-    Unreachable(KafkaError),
+    /// The brokers don't answer, or not to us.
+    NoContact(NoContact),
     /// So many topics were created, and the brokers don't show all of them yet: it passes.
     Created(usize),
     /// The settings and the cluster don't fit.
     Missing(MissingTopics),
     /// The cluster refuses to create them.
     Refused(anyhow::Error),
-    /// A right is missing.
-    NoPermission(String),
+    /// Rights are missing.
+    NoPermission(BTreeSet<MissingRight>),
+}
+
+impl TopicError {
+    /// Whether it can pass by itself.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::NoContact(NoContact::Unreachable(_)) | Self::Created(_))
+    }
+
+    /// How the program ends for it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::NoContact(NoContact::Unreachable(_)) | Self::Created(_) => Exit::Failure,
+            Self::NoContact(NoContact::Refused(_)) | Self::NoPermission(_) => Exit::NoPermission,
+            Self::NoContact(NoContact::Untrusted(_)) | Self::Missing(_) | Self::Refused(_) => Exit::Settings,
+        }
+    }
 }
 
 impl fmt::Display for TopicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(error) => write!(f, "the brokers don't answer: {error}"),
+            Self::NoContact(no_contact) => no_contact.fmt(f),
             Self::Created(count) => write!(f, "{count} topics were created, and the brokers don't show all of them yet"),
             Self::Missing(missing) => missing.fmt(f),
             Self::Refused(error) => write!(f, "topics can't be created: {error:#}"),
-            Self::NoPermission(topic) => write!(f, "the program needs Describe on the topic {topic}"),
+            Self::NoPermission(missing) => f.write_str(&rights::lines(missing)),
         }
     }
 }
@@ -82,8 +100,6 @@ impl ClientContext for Quiet {
     }
 }
 
-impl ConsumerContext for Quiet {}
-
 /// Partitions by topic, for every topic of the settings that exists.
 pub type Found = BTreeMap<String, usize>;
 
@@ -92,22 +108,38 @@ pub type Found = BTreeMap<String, usize>;
 /// # Errors
 /// See [`TopicError`].
 pub fn ensure(settings: &Settings) -> Result<Found, TopicError> {
-    let mut found = find(settings)?;
+    ensure_as(settings, Creation::Real)
+}
+
+/// As [`ensure`], but nothing is created: only whether it could be is asked. What would be created is not in the result.
+///
+/// # Errors
+/// See [`TopicError`].
+pub fn look(settings: &Settings) -> Result<Found, TopicError> {
+    ensure_as(settings, Creation::Tried)
+}
+
+fn ensure_as(settings: &Settings, creation: Creation) -> Result<Found, TopicError> {
+    let mut found = look_for(settings, wanted(settings))?;
     let outputs: BTreeSet<_> = outputs(settings).collect();
-    let missing: BTreeSet<_> = wanted(settings).filter(|topic| !found.contains_key(topic)).collect();
+    let mut missing: BTreeSet<_> = names(wanted(settings)).filter(|topic| !found.contains_key(topic)).collect();
     if settings.topics.create {
-        let creatable: Vec<_> = missing.intersection(&outputs).map(String::as_str).collect();
+        let creatable: Vec<_> = missing.intersection(&outputs).cloned().collect();
         if !creatable.is_empty() {
-            create(settings, &creatable).map_err(TopicError::Refused)?;
-            info!(topics = creatable.len(), "topics created");
-            found = find(settings)?;
-            // A broker says that topics are created before it, or any other broker, knows of them.
-            if creatable.iter().any(|topic| !found.contains_key(*topic)) {
-                return Err(TopicError::Created(creatable.len()));
+            create(settings, &creatable, creation)?;
+            if creation == Creation::Tried {
+                missing.retain(|topic| !outputs.contains(topic));
+            } else {
+                info!(topics = creatable.len(), "topics created");
+                found = look_for(settings, wanted(settings))?;
+                // A broker says that topics are created before it, or any other broker, knows of them.
+                if creatable.iter().any(|topic| !found.contains_key(topic)) {
+                    return Err(TopicError::Created(creatable.len()));
+                }
+                missing.retain(|topic| !found.contains_key(topic));
             }
         }
     }
-    let missing: BTreeSet<_> = wanted(settings).filter(|topic| !found.contains_key(topic)).collect();
     if missing.is_empty() {
         return Ok(found);
     }
@@ -119,56 +151,77 @@ pub fn ensure(settings: &Settings) -> Result<Found, TopicError> {
     }))
 }
 
-fn outputs(settings: &Settings) -> impl Iterator<Item = String> {
+/// The topics that are written.
+pub fn outputs(settings: &Settings) -> impl Iterator<Item = String> {
     settings.stream_topics().into_values().chain([settings.topics.dead_letters.clone()])
 }
 
-fn wanted(settings: &Settings) -> impl Iterator<Item = String> {
-    settings.sources.iter().map(|source| source.topic.clone()).chain(outputs(settings))
+/// Every topic, with the right that is needed on it. Each includes that to see it.
+fn wanted(settings: &Settings) -> impl Iterator<Item = (String, &'static str)> {
+    let sources = settings.sources.iter().map(|source| (source.topic.clone(), "Read"));
+    sources.chain(outputs(settings).map(|topic| (topic, "Write")))
 }
 
-fn find(settings: &Settings) -> Result<Found, TopicError> {
-    look_for(settings, wanted(settings))
+fn names(topics: impl Iterator<Item = (String, &'static str)>) -> impl Iterator<Item = String> {
+    topics.map(|(topic, _)| topic)
 }
 
-/// Those of these topics that exist.
+/// Those of these topics that exist. Beside each stands the right to name where it may not even be seen.
 ///
 /// # Errors
 /// See [`TopicError`].
-pub(super) fn look_for(settings: &Settings, topics: impl Iterator<Item = String>) -> Result<Found, TopicError> {
+pub(super) fn look_for(settings: &Settings, topics: impl Iterator<Item = (String, &'static str)>) -> Result<Found, TopicError> {
     let config = client(&settings.kafka).map_err(TopicError::Refused)?;
-    let consumer = BaseConsumer::from_config_and_context(&config, Quiet).map_err(TopicError::Unreachable)?;
-    let mut found = Found::new();
+    let contact = Contact::new(&config, &settings.kafka.security).map_err(TopicError::Refused)?;
+    let (mut found, mut denied) = (Found::new(), BTreeSet::new());
     // Each by its name: listing all topics would need a right on all of them.
-    for topic in topics {
-        let metadata = consumer.fetch_metadata(Some(&topic), ANSWER_TIMEOUT).map_err(TopicError::Unreachable)?;
+    for (topic, right) in topics {
+        let metadata = contact.metadata(&topic).map_err(TopicError::NoContact)?;
         let Some(described) = metadata.topics().iter().find(|described| described.name() == topic) else { continue };
         match described.error().map(RDKafkaErrorCode::from) {
             None => {
                 found.insert(topic, described.partitions().len());
             }
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => return Err(TopicError::NoPermission(topic)),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                denied.insert(MissingRight::on_topic(right, topic));
+            }
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
-            Some(code) => return Err(TopicError::Unreachable(KafkaError::MetadataFetch(code))),
+            Some(code) => return Err(TopicError::NoContact(NoContact::Unreachable(code.to_string()))),
         }
     }
-    Ok(found)
+    if denied.is_empty() { Ok(found) } else { Err(TopicError::NoPermission(denied)) }
 }
 
-fn create<'a>(settings: &'a Settings, topics: &[&'a str]) -> Result<()> {
-    let admin: AdminClient<Quiet> = AdminClient::from_config_and_context(&client(&settings.kafka)?, Quiet)?;
-    let settings = &settings.topics;
-    let new = |topic: &&'a str| NewTopic::new(topic, settings.partitions, TopicReplication::Fixed(settings.replication));
-    let new: Vec<_> = topics.iter().map(new).collect();
-    let options = AdminOptions::new().operation_timeout(Some(ANSWER_TIMEOUT)).request_timeout(Some(ANSWER_TIMEOUT));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let results = runtime.block_on(admin.create_topics(&new, &options))?;
+/// Whether topics are made, or only asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Creation {
+    Real,
+    Tried,
+}
+
+fn create(settings: &Settings, topics: &[String], creation: Creation) -> Result<(), TopicError> {
+    let results = ask_to_create(settings, topics, creation).map_err(TopicError::Refused)?;
+    let mut denied = BTreeSet::new();
     for result in results {
         match result {
             // Another instance that starts at the same moment is no fault.
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, code)) => return Err(KafkaError::AdminOp(code)).with_context(|| topic),
+            Err((topic, RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed)) => {
+                denied.insert(MissingRight::on_topic("Create", topic));
+            }
+            Err((topic, code)) => return Err(TopicError::Refused(anyhow!(KafkaError::AdminOp(code)).context(topic))),
         }
     }
-    Ok(())
+    if denied.is_empty() { Ok(()) } else { Err(TopicError::NoPermission(denied)) }
+}
+
+fn ask_to_create(settings: &Settings, topics: &[String], creation: Creation) -> Result<Vec<TopicResult>> {
+    let admin: AdminClient<Quiet> = AdminClient::from_config_and_context(&client(&settings.kafka)?, Quiet)?;
+    let settings = &settings.topics;
+    let new = |topic| NewTopic::new(topic, settings.partitions, TopicReplication::Fixed(settings.replication));
+    let new: Vec<_> = topics.iter().map(|topic| new(topic.as_str())).collect();
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER_TIMEOUT)).request_timeout(Some(ANSWER_TIMEOUT));
+    let options = options.validate_only(creation == Creation::Tried);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    Ok(runtime.block_on(admin.create_topics(&new, &options))?)
 }

@@ -63,6 +63,11 @@ impl TransactionError {
         Self { code, text, is_fatal: false, requires_abort: false, is_retriable: true }
     }
 
+    /// A producer whose brokers don't accept who asks, or that doesn't trust them.
+    pub fn refused(code: RDKafkaErrorCode, text: String) -> Self {
+        Self { code, text, is_fatal: false, requires_abort: false, is_retriable: true }
+    }
+
     /// Whether another producer of the same transactional id has taken over.
     pub fn is_fenced(&self) -> bool {
         matches!(
@@ -79,6 +84,11 @@ impl TransactionError {
             () if self.remedy() == Remedy::Retry => Rebuild::Connection,
             () => Rebuild::Fatal,
         }
+    }
+
+    /// Whether the brokers don't accept who asks, or are not trusted. That can pass, with other secrets or certificates.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)
     }
 
     /// Whether a right is missing. In flight that is an outage like any other.

@@ -14,10 +14,13 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::Offset;
 use tracing::{debug, error, info, warn};
 
+use super::files::Files;
 use super::outbox::{Failure, Outbox, Partition, Shared};
 use super::rebalance::{Assignment, fetch_committed};
-use super::sender::Sender;
+use super::rights::{self, MissingRight};
+use super::sender::{Reports, Sender};
 use super::statistics::ClientStatistics;
+use super::topics;
 use super::transaction::{Remedy, TransactionError};
 use super::{consumer, producer, transactional_id};
 use crate::avro::Encoder;
@@ -25,7 +28,7 @@ use crate::breaker::Breaker;
 use crate::event::Stream;
 use crate::exit::Exit;
 use crate::metrics::{Metrics, Rebuild};
-use crate::settings::{Guarantee, Settings};
+use crate::settings::{Guarantee, Protocol, Settings};
 use crate::status::{Shutdown, WorkerStatus};
 
 /// Longest wait for a record, so that the loop turns.
@@ -80,6 +83,7 @@ impl Workers {
             fatal_errors: VecDeque::new(),
             backoff: backoff(),
             caught_up_at: Instant::now(),
+            files: Files::of(&self.0.settings.kafka.security),
         };
         let result = worker.run();
         status.ended();
@@ -104,6 +108,7 @@ struct Worker<'a> {
     fatal_errors: VecDeque<Instant>,
     backoff: ExponentialBackoff,
     caught_up_at: Instant,
+    files: Files,
 }
 
 /// How a consumer's life ended.
@@ -111,11 +116,14 @@ enum End {
     Asked,
     /// The consumer can't be used any more.
     Broken,
+    /// Secrets or certificates are others now.
+    Outdated,
 }
 
 impl Worker<'_> {
     fn run(mut self) -> Result<(), Stop> {
         loop {
+            self.files.note_used();
             let Some(sender) = self.connect_sender(true)? else { return Ok(()) };
             let statistics = ClientStatistics::new(&self.shared.metrics.consumers[self.number]);
             let outbox = Outbox::new(sender, statistics, self.shared);
@@ -142,6 +150,13 @@ impl Worker<'_> {
         let mut arena = Bump::new();
         while !self.shutdown.is_asked() {
             self.status.turn();
+            if self.files.have_changed() {
+                if consumer.context().outbox().is_open() {
+                    self.commit(consumer)?;
+                }
+                info!(worker = self.number, "secrets or certificates have changed, the clients are made anew");
+                return Ok(End::Outdated);
+            }
             if self.shared.breaker.stop_above().is_some() && consumer.context().outbox().watch.is_behind(self.shared) {
                 self.heed_breaker(consumer)?;
             }
@@ -247,6 +262,13 @@ impl Worker<'_> {
     /// Aborts, takes a new sender where the old one is of no use, and has the records read again.
     fn recover(&mut self, consumer: &BaseConsumer<Assignment>, error: &TransactionError) -> Result<(), Stop> {
         warn!(error = %error, "the transaction has failed, its records are read again");
+        if error.is_authorization()
+            && !self.status.has_committed()
+            && let Some(stop) = self.missing_rights(error)
+        {
+            drop(consumer.context().outbox().abort(self.shared));
+            return Err(stop);
+        }
         self.status.failed(&error.to_string(), error.is_authorization());
         let aborted = consumer.context().outbox().abort(self.shared);
         let fatal = match (error.remedy(), aborted) {
@@ -295,31 +317,43 @@ impl Worker<'_> {
         let settings = &self.shared.settings;
         let guarantee = settings.delivery.guarantee;
         let id = transactional_id(&settings.kafka, self.number);
-        let config = producer(settings, (guarantee == Guarantee::ExactlyOnce).then_some(id.as_str()))?;
         loop {
             self.status.turn();
             if self.shutdown.is_asked() {
                 return Ok(None);
             }
+            // Each time anew, since a secret that was wrong may be right by now.
+            let config = match producer(settings, (guarantee == Guarantee::ExactlyOnce).then_some(id.as_str())) {
+                Ok(config) => config,
+                // A file that is being replaced.
+                Err(error) if self.status.has_joined() => {
+                    error!(error = %error, "the producer can't be started, trying again");
+                    self.status.failed(&error.to_string(), true);
+                    self.pause();
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let give_up = || {
                 self.status.turn();
                 self.shutdown.is_asked()
             };
             let statistics = ClientStatistics::new(&self.shared.metrics.producers[self.number]);
-            let error = match Sender::connect(&config, guarantee, Some(statistics), give_up) {
+            let reports = Reports::new(&settings.kafka.security, Some(statistics));
+            let error = match Sender::connect(&config, guarantee, reports, give_up) {
                 Ok(sender) => return Ok(Some(sender)),
                 Err(error) => error,
             };
             if is_start && !self.status.has_joined() && error.is_authorization() {
-                let error = anyhow!("{error}: the program needs Write and Describe on the transactional id {id}");
-                return Err(Stop { exit: Exit::NoPermission, error });
+                let right = MissingRight { right: "Write", kind: "transactional id", name: id };
+                return Err(Stop { exit: Exit::NoPermission, error: anyhow!("{error}: {right}") });
             }
             if error.code == RDKafkaErrorCode::InvalidTransactionTimeout {
                 let error =
                     anyhow!("{error}: set transaction.timeout.ms to no more than the brokers' transaction.max.timeout.ms");
                 return Err(Stop { exit: Exit::Settings, error });
             }
-            self.status.failed(&error.to_string(), error.is_authorization());
+            self.status.failed(&error.to_string(), error.is_authorization() || error.is_refusal());
             match error.remedy() {
                 Remedy::Retry => {
                     warn!(error = %error, "the producer is started anew");
@@ -340,10 +374,15 @@ impl Worker<'_> {
     fn judge_consumer_error(&mut self, consumer: &BaseConsumer<Assignment>, error: &KafkaError) -> Result<Option<End>, Stop> {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
         let is_authorization = TransactionError::from(error.clone()).is_authorization();
-        if is_authorization && !self.status.has_joined() {
-            let group = &self.shared.settings.kafka.group;
-            let error = anyhow!("{error}: the program needs Read on its source topics and on the group {group}");
-            return Err(Stop { exit: Exit::NoPermission, error });
+        if is_authorization && !self.status.has_committed() {
+            let named = self.missing_rights(&TransactionError::from(error.clone()));
+            if named.is_some() || !self.status.has_joined() {
+                return Err(named.unwrap_or_else(|| {
+                    let group = &self.shared.settings.kafka.group;
+                    let error = anyhow!("{error}: the program needs Read on its source topics and on the group {group}");
+                    Stop { exit: Exit::NoPermission, error }
+                }));
+            }
         }
         self.status.failed(&error.to_string(), is_authorization);
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) || code == RDKafkaErrorCode::Fatal {
@@ -351,6 +390,18 @@ impl Worker<'_> {
         }
         warn!(error = %error, "the consumer reports an error");
         Ok(None)
+    }
+
+    /// Names the rights that were missing from the start, where the brokers tell. Who is anonymous isn't asked for: that is for
+    /// `check`.
+    fn missing_rights(&self, error: &TransactionError) -> Option<Stop> {
+        let settings = &self.shared.settings;
+        if settings.kafka.security.protocol == Protocol::Plaintext {
+            return None;
+        }
+        let missing = rights::missing(settings, &topics::outputs(settings).collect()).ok()?;
+        let lines = rights::lines(&missing).replace('\n', "; ");
+        (!missing.is_empty()).then(|| Stop { exit: Exit::NoPermission, error: anyhow!("{error}: {lines}") })
     }
 
     fn give_up_consumer(&mut self, consumer: &BaseConsumer<Assignment>, reason: &str) -> End {
