@@ -126,6 +126,11 @@ impl Kafka {
         Kafka { brokers, replication, origin: Origin::Named, proxied: None }
     }
 
+    /// A node of ours that only some tests use; it must answer.
+    pub fn of_node(brokers: String, node: Node) -> Kafka {
+        Kafka { brokers, replication: 1, origin: Origin::Node(Mutex::new(node)), proxied: None }
+    }
+
     /// The addresses for `bootstrap.servers`.
     pub fn brokers(&self) -> &str {
         &self.brokers
@@ -221,8 +226,13 @@ fn properties(port: u16, controller: u16, proxy: u16, behind: u16) -> Vec<String
         "inter.broker.listener.name=PLAINTEXT".to_owned(),
         "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT".to_owned(),
     ];
-    lines.extend(BROKER_SETTINGS.iter().map(|(key, value)| format!("{key}={value}")));
+    lines.extend(common_properties());
     lines
+}
+
+/// Those that every node has.
+pub fn common_properties() -> impl Iterator<Item = String> {
+    BROKER_SETTINGS.iter().map(|(key, value)| format!("{key}={value}"))
 }
 
 fn start_container() -> Result<Kafka> {

@@ -13,10 +13,12 @@ pub mod load;
 pub mod node;
 pub mod normalizer;
 pub mod progress;
+pub mod provider;
 pub mod proxy;
 pub mod reader;
 pub mod registry;
 pub mod scenario;
+pub mod secured;
 pub mod wait;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -23,35 +23,44 @@ pub struct Node {
     address: String,
     folder: PathBuf,
     libs: PathBuf,
+    /// Of Java, before the class.
+    options: Vec<String>,
     running: Option<(Child, Leash)>,
 }
 
 impl Node {
     /// Formats the storage of a node with these properties, to which `log.dirs` is added; doesn't start it.
-    pub fn new(address: String, mut properties: Vec<String>) -> Result<Node> {
+    pub fn new(address: String, properties: Vec<String>) -> Result<Node> {
+        Node::with(address, properties, &[], Vec::new())
+    }
+
+    /// As `new`, with more arguments for the formatting, where SCRAM users come from, and options for Java.
+    pub fn with(address: String, mut properties: Vec<String>, format: &[String], options: Vec<String>) -> Result<Node> {
         let libs = jars::libs()?;
         // Not removed when dropped: a static never is. The leash removes it.
         let folder = tempfile::Builder::new().prefix("event-normalizer-kafka-").tempdir()?.keep();
         properties.push(format!("log.dirs={}", folder.join("data").display()));
         properties.push("metrics.jmx.exclude=.*".to_owned());
         fs::write(folder.join("node.properties"), properties.join("\n"))?;
-        let format = java(&libs)
+        let formatted = java(&libs)
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(folder.join("node.properties"))
+            .args(format)
             .output()
             .context("start java")?;
-        if !format.status.success() {
-            let said = String::from_utf8_lossy(&format.stdout).into_owned() + &String::from_utf8_lossy(&format.stderr);
+        if !formatted.status.success() {
+            let said = String::from_utf8_lossy(&formatted.stdout).into_owned() + &String::from_utf8_lossy(&formatted.stderr);
             let _ = fs::remove_dir_all(&folder);
             bail!("format the broker's storage:\n{said}");
         }
-        Ok(Node { address, folder, libs, running: None })
+        Ok(Node { address, folder, libs, options, running: None })
     }
 
     /// Starts the process; [`Node::wait_ready`] tells when it answers.
     pub fn launch(&mut self) -> Result<()> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let process = java(&self.libs)
+            .args(&self.options)
             .arg("kafka.Kafka")
             .arg(self.folder.join("node.properties"))
             .stdin(Stdio::null())
@@ -104,6 +113,16 @@ impl Drop for Node {
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Runs one of Kafka's tools to its end.
+pub fn tool(class: &str, arguments: &[String]) -> Result<()> {
+    let done = java(&jars::libs()?).arg(class).args(arguments).output().context("start java")?;
+    if !done.status.success() {
+        let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+        bail!("{class} {}:\n{said}", arguments.join(" "));
+    }
+    Ok(())
 }
 
 /// A Java that has Kafka's classes.
