@@ -188,7 +188,10 @@ impl Sender {
         }
         let outsider = is_seeded(Fault::DeadLetterOutside).then(|| {
             let mut config = config.clone();
-            ThreadedProducer::from_config_and_context(config.remove("transactional.id"), Reports::new(&producer.context().security, None))
+            ThreadedProducer::from_config_and_context(
+                config.remove("transactional.id"),
+                Reports::new(&producer.context().security, None),
+            )
         });
         let timeout = config.get("transaction.timeout.ms").and_then(|text| text.parse().ok());
         Ok(Self {
