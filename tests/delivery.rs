@@ -245,6 +245,44 @@ fn headers_remain_of_a_refused_event_that_is_too_big_for_a_dead_letter() {
     refuses_big_event("refused-twice", true);
 }
 
+/// The worker finds them while it is kept busy by all else that it reads.
+#[test]
+fn refused_events_are_set_aside_under_load() {
+    const SMS_BYTES_MAX: &str = "400000";
+    const BIG_ONES: u64 = 3;
+    const LOAD_PER_SECOND: usize = 8_000;
+    const FOUND_WITHIN: Duration = Duration::from_secs((RECORDS / LOAD_PER_SECOND / 2) as u64);
+    let scenario = Scenario::with_sources("refused-busy", 6);
+    scenario.kafka.create_topic(&stream_topic(&scenario.prefix, "sms"), 6, &[("max.message.bytes", SMS_BYTES_MAX)]);
+    let mut rng = Rng::with_seed(scenario.seed);
+    let big_ones = (0..BIG_ONES).map(|number| {
+        let text: String = (0..600_000).map(|_| rng.alphanumeric()).collect();
+        let (message_id, callback_data) = (format!("big-{number}"), own_text(BY_HAND + number));
+        let item = sms_report(&message_id, &callback_data, Moment(BY_HAND + number)).with_description(&text);
+        let mut raw = Raw::new(Vendor::Infobip, &format!("subject-big-{number}"), infobip_results(std::slice::from_ref(&item)));
+        raw.dead_letters.push(DeadLetter::item("produce_rejected", 0, &item));
+        raw
+    });
+    let mut records = generate(scenario.seed, RECORDS, 0);
+    records.splice(RECORDS / 10..RECORDS / 10, big_ones);
+    let mut feed = scenario.feed(records);
+    feed.send(RECORDS / 20);
+    let mut settings = scenario.settings();
+    settings["delivery"]["workers"] = json!(1);
+    // Else batches of small events would not fit either.
+    settings["kafka"]["producer_options"]["batch.size"] = json!("300000");
+    let mut normalizer = Normalizer::start(&settings);
+    normalizer.wait_ready();
+    thread::scope(|threads| {
+        threads.spawn(|| feed.send_rest_at(LOAD_PER_SECOND));
+        eventually(FOUND_WITHIN, "the refused events are set aside while the load goes on", || {
+            let rejected = normalizer.metric("normalizer_dead_letters_total", &[("reason", "produce_rejected")]);
+            (rejected >= BIG_ONES as f64).then_some(())
+        });
+    });
+    finish_exactly_once(&scenario, &mut normalizer, &feed);
+}
+
 /// One report in the middle of a body doesn't fit the topic `sms`, and the dead-letter topic neither if so wished.
 fn refuses_big_event(name: &str, dead_letter_refused_too: bool) {
     const FITS: (&str, &str) = ("max.message.bytes", "100000");

@@ -15,7 +15,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 use super::dead_letter::{self, About, HintTexts, Place};
 use super::fault::{Fault, is_seeded, stranger};
 use super::headers;
-use super::sender::{Outgoing, SendError, Sender, is_refusal};
+use super::sender::{Outgoing, SendError, Sender};
 use super::source::Source;
 use super::statistics::ClientStatistics;
 use super::tally::Tally;
@@ -140,12 +140,12 @@ pub(super) struct Outbox {
     began_at_ms: i64,
     /// While a record is translated whose time is taken: how much of it went by in the client.
     sending: Option<Duration>,
-    /// Most records of a transaction; halved while a broker refuses something in it.
-    records_max: usize,
-    /// Every output is awaited before the next is sent, so that the one that is refused is known.
-    is_isolating: bool,
-    /// How often the output of an item was refused.
-    refusals: BTreeMap<ItemKey, u8>,
+    /// The items that were sent in the open transaction. Their outputs are numbered through, from `first_output` on.
+    outputs: Vec<ItemKey>,
+    first_output: usize,
+    /// Items whose output a broker refused, or one in a batch with it, until they are committed. Each is sent alone, so that
+    /// the one to blame is known; with how often it was refused then.
+    suspects: BTreeMap<ItemKey, u8>,
     /// Next offsets by partition, as of the last commit.
     pub committed: BTreeMap<Partition, i64>,
     /// By partition of the assignment.
@@ -168,9 +168,9 @@ impl Outbox {
             began_at: Instant::now(),
             began_at_ms: now_ms(),
             sending: None,
-            records_max: shared.settings.delivery.commit_records,
-            is_isolating: false,
-            refusals: BTreeMap::new(),
+            outputs: Vec::new(),
+            first_output: 0,
+            suspects: BTreeMap::new(),
             committed: BTreeMap::new(),
             waiting: BTreeMap::new(),
             buffer: Vec::new(),
@@ -252,7 +252,7 @@ impl Outbox {
         let Normalized { index, count, bytes, is_whole, is_comma_repaired, outcome } = normalized;
         let key = ItemKey { partition: record.partition, offset: record.message.offset(), item: index };
         let place = Place { partition: key.partition.1, offset: key.offset, item: index, items: count };
-        let refusals = self.refusals.get(&key).copied().unwrap_or(0);
+        let refusals = self.suspects.get(&key).copied().unwrap_or(0);
         let vendor = record.source.vendor;
         let (reject, refusals) = match outcome {
             Outcome::Ignored(ignored) => {
@@ -296,7 +296,7 @@ impl Outbox {
             key: Some(envelope.key().as_bytes()),
             timestamp: record.message.timestamp().to_millis(),
             headers: record.event_headers(envelope, target.schema_url.as_deref()),
-            delivery_opaque: (),
+            delivery_opaque: self.next_output(),
         };
         let sent = self.send(outgoing, key);
         self.buffer = buffer;
@@ -338,7 +338,7 @@ impl Outbox {
                 key: record.message.key(),
                 timestamp: record.message.timestamp().to_millis(),
                 headers: Some(headers),
-                delivery_opaque: (),
+                delivery_opaque: self.next_output(),
             };
             if is_seeded(Fault::DeadLetterOutside) {
                 self.sender.send_outside(outgoing);
@@ -354,23 +354,33 @@ impl Outbox {
         Err(Failure::Stop(anyhow!("{topic} refuses a dead letter of headers only: raise its max.message.bytes")))
     }
 
+    /// The number of the next output.
+    fn next_output(&self) -> usize {
+        self.first_output + self.outputs.len()
+    }
+
     /// Returns whether the client took the record.
     fn send(&mut self, outgoing: Outgoing<'_>, key: ItemKey) -> Result<bool, Failure> {
+        let number = self.next_output();
+        let is_suspect = self.suspects.contains_key(&key);
+        if is_suspect {
+            self.sender.wait_for_reports()?;
+        }
         let started_at = self.sending.is_some().then(Instant::now);
         let sent = self.sender.send(outgoing);
         if let (Some(sending), Some(started_at)) = (&mut self.sending, started_at) {
             *sending += started_at.elapsed();
         }
         match sent {
-            Ok(()) => {}
+            Ok(()) => self.outputs.push(key),
             Err(SendError::TooLarge) => return Ok(false),
             Err(SendError::Failed(error)) => return Err(error.into()),
         }
-        if self.is_isolating
-            && let Err(error) = self.sender.wait_for_reports()
-        {
-            if is_refusal(error.code) {
-                *self.refusals.entry(key).or_insert(0) += 1;
+        if is_suspect && let Err(error) = self.sender.wait_for_reports() {
+            if let Some(refusals) = self.suspects.get_mut(&key)
+                && self.sender.take_refused().contains(&number)
+            {
+                *refusals += 1;
             }
             return Err(error.into());
         }
@@ -381,7 +391,7 @@ impl Outbox {
     pub fn is_due(&self, shared: &Shared) -> bool {
         let delivery = &shared.settings.delivery;
         self.is_open()
-            && (self.records >= self.records_max
+            && (self.records >= delivery.commit_records
                 || self.bytes >= delivery.commit_bytes
                 || self.began_at.elapsed() >= delivery.commit_interval())
     }
@@ -419,11 +429,8 @@ impl Outbox {
             if let (Some(timestamp), Some(waiting)) = (span.timestamp, self.waiting.get_mut(&partition)) {
                 waiting.committed(timestamp);
             }
-            self.refusals.retain(|key, _| key.partition != partition || key.offset >= span.next);
+            self.suspects.retain(|key, _| key.partition != partition || key.offset >= span.next);
         }
-        // What was refused is behind: back to full transactions by doubling.
-        self.records_max = self.records_max.saturating_mul(2).min(shared.settings.delivery.commit_records);
-        self.is_isolating = false;
         self.clear();
         Ok(())
     }
@@ -466,8 +473,8 @@ impl Outbox {
         self.commit(consumer, shared)
     }
 
-    /// Aborts what was sent; its records are to be read again. Where a broker refused something, the next transaction is
-    /// half as long, down to one record, and then one output at a time.
+    /// Aborts what was sent; its records are to be read again. What a broker refused, by itself or with its batch, is then sent
+    /// alone.
     ///
     /// # Errors
     /// The sender can't be used any more; the records are to be read again all the same.
@@ -481,9 +488,12 @@ impl Outbox {
             ended.inc();
         }
         // Only now have all deliveries been reported.
-        if self.sender.failure().is_some_and(is_refusal) {
-            self.is_isolating = self.records <= 1;
-            self.records_max = (self.records / 2).max(1);
+        for number in self.sender.take_refused() {
+            // At least once, one of an earlier transaction may come late.
+            let sent = number.checked_sub(self.first_output).and_then(|position| self.outputs.get(position));
+            if let Some(key) = sent {
+                self.suspects.entry(*key).or_insert(0);
+            }
         }
         for (partition, span) in std::mem::take(&mut self.pending) {
             if is_seeded(Fault::RewindSkipped) {
@@ -499,6 +509,8 @@ impl Outbox {
     fn clear(&mut self) {
         self.records = 0;
         self.bytes = 0;
+        self.first_output += self.outputs.len();
+        self.outputs.clear();
     }
 
     fn offsets(&self, shared: &Shared) -> Result<TopicPartitionList, KafkaError> {
@@ -531,7 +543,7 @@ impl Outbox {
         self.rewind.remove(&partition);
         self.committed.remove(&partition);
         self.waiting.remove(&partition);
-        self.refusals.retain(|key, _| key.partition != partition);
+        self.suspects.retain(|key, _| key.partition != partition);
     }
 }
 

@@ -533,7 +533,7 @@ impl Run<'_> {
             key: letter.key,
             timestamp: (letter.received_at >= 0).then_some(letter.received_at),
             headers: letter.restored_headers(),
-            delivery_opaque: (),
+            delivery_opaque: 0,
         };
         batch.bytes += payload.len();
         if !send(sender, outgoing)? {
@@ -585,7 +585,7 @@ impl<'a> Out<'_, 'a> {
                     key: Some(envelope.key().as_bytes()),
                     timestamp: (self.letter.received_at >= 0).then_some(self.letter.received_at),
                     headers,
-                    delivery_opaque: (),
+                    delivery_opaque: 0,
                 };
                 self.batch.bytes += buffer.len();
                 if send(self.sender.as_deref_mut(), outgoing)? {
@@ -608,7 +608,7 @@ impl<'a> Out<'_, 'a> {
             key: self.letter.key,
             timestamp: (self.letter.received_at >= 0).then_some(self.letter.received_at),
             headers: Some(dead_letter::headers(self.letter.restored_headers(), &about, &reject, keeps_payload)),
-            delivery_opaque: (),
+            delivery_opaque: 0,
         };
         self.batch.bytes += bytes.len();
         if !send(self.sender.as_deref_mut(), outgoing)? {

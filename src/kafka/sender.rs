@@ -39,8 +39,8 @@ const FLUSH_SLICE: Duration = Duration::from_millis(50);
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(1);
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// A record on its way out.
-pub(super) type Outgoing<'a> = BaseRecord<'a, [u8], [u8]>;
+/// A record on its way out, with a number by which its refusal is told.
+pub(super) type Outgoing<'a> = BaseRecord<'a, [u8], [u8], usize>;
 
 /// Sends records and commits them with the offsets of their input: in one transaction, or, at least once, one after the other.
 pub(super) struct Sender {
@@ -73,6 +73,8 @@ pub(super) struct Reports {
     reports: AtomicU64,
     /// The first failed delivery since the transaction began; `Inconsistent` where it is not certain.
     failure: Mutex<Option<RDKafkaErrorCode>>,
+    /// Numbers of what a broker refused since then. It refuses whole batches, so not each of them is to blame.
+    refused: Mutex<Vec<usize>>,
     is_dirty: AtomicBool,
     has_lost_coordinator: AtomicBool,
     /// Why the brokers refuse who asks.
@@ -87,6 +89,7 @@ impl Reports {
             security: security.clone(),
             reports: AtomicU64::default(),
             failure: Mutex::default(),
+            refused: Mutex::default(),
             is_dirty: AtomicBool::default(),
             has_lost_coordinator: AtomicBool::default(),
             refusal: Mutex::default(),
@@ -134,9 +137,9 @@ impl ClientContext for Reports {
 }
 
 impl ProducerContext for Reports {
-    type DeliveryOpaque = ();
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         self.reports.fetch_add(1, Ordering::Relaxed);
         let code = match result {
             Ok(message) if message.offset() >= 0 => return,
@@ -146,6 +149,11 @@ impl ProducerContext for Reports {
             Ok(_) => RDKafkaErrorCode::Inconsistent,
             Err((error, _)) => error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
         };
+        if is_refusal(code)
+            && let Ok(mut refused) = self.refused.lock()
+        {
+            refused.push(number);
+        }
         // What an abort purges was not refused by anyone.
         if !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
             && let Ok(mut failure) = self.failure.lock()
@@ -218,6 +226,7 @@ impl Sender {
         if let Ok(mut failure) = context.failure.lock() {
             *failure = None;
         }
+        drop(self.take_refused());
         self.is_open = true;
         Ok(())
     }
@@ -367,6 +376,11 @@ impl Sender {
     /// The first failed delivery since `begin`.
     pub fn failure(&self) -> Option<RDKafkaErrorCode> {
         self.producer.context().failure.lock().ok().and_then(|failure| *failure)
+    }
+
+    /// The numbers of what a broker refused since `begin`, each time only what has come since the last.
+    pub fn take_refused(&self) -> Vec<usize> {
+        self.producer.context().refused.lock().map(|mut refused| std::mem::take(&mut *refused)).unwrap_or_default()
     }
 
     /// What makes the producer unusable for ever, where something does; calls themselves only say that it is.
