@@ -421,8 +421,8 @@ impl Settings {
         let is_oauth = self.kafka.security.sasl.as_ref().is_some_and(|sasl| sasl.mechanism == Mechanism::OauthBearer);
         ensure!(
             !(is_oauth && self.topics.create),
-            "topics.create: expected false with OAUTHBEARER, since the admin client of librdkafka's binding takes no tokens: make the \
-             topics that `event-normalizer check` names"
+            "topics.create: expected false with OAUTHBEARER, since the client that would create them takes no tokens: make the topics that \
+             `event-normalizer check` names"
         );
         if let Some(registry) = &self.schema_registry {
             registry.validate()?;
