@@ -1,14 +1,13 @@
 //! Programs and schemas that the tests of the chart need: Go modules, built once, in a cache outside the repository.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::support::cache;
+pub use super::support::tool::{Tool, command};
+use super::support::{cache, go};
 
 /// The oldest Kubernetes that the chart supports, as in `kubeVersion`, and the newest that it is tested with.
 pub const OLDEST: &str = "1.28";
@@ -18,47 +17,6 @@ pub const NEWEST: &str = "1.36";
 const KUBERNETES: &str = "k8s.io/kubernetes@v1.36.3";
 const KEDA: &str = "github.com/kedacore/keda/v2@v2.21.0";
 const PROMETHEUS_OPERATOR: &str = "github.com/prometheus-operator/prometheus-operator@v0.85.0";
-
-/// A command that tells what it said where it fails.
-pub struct Tool(Command);
-
-pub fn command(program: impl AsRef<OsStr>) -> Tool {
-    let mut command = Command::new(program);
-    command.stdin(Stdio::null());
-    Tool(command)
-}
-
-impl Tool {
-    pub fn arg(&mut self, argument: impl AsRef<OsStr>) -> &mut Tool {
-        self.0.arg(argument);
-        self
-    }
-
-    pub fn args(&mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> &mut Tool {
-        self.0.args(arguments);
-        self
-    }
-
-    pub fn env(&mut self, name: &str, value: impl AsRef<OsStr>) -> &mut Tool {
-        self.0.env(name, value);
-        self
-    }
-
-    pub fn current_dir(&mut self, folder: &Path) -> &mut Tool {
-        self.0.current_dir(folder);
-        self
-    }
-
-    /// What it prints.
-    pub fn run(&mut self) -> Result<String> {
-        let output = self.0.output().with_context(|| format!("start {:?}", self.0.get_program()))?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() {
-            bail!("{:?} failed:\n{said}{}", self.0, String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(said)
-    }
-}
 
 pub fn helm<const N: usize>(arguments: [&str; N]) -> Result<Tool> {
     let mut helm = command(program("helm", "helm")?);
@@ -94,19 +52,7 @@ pub fn program(module: &str, name: &str) -> Result<PathBuf> {
 
 /// The folder with the programs of a module.
 fn programs(module: &str) -> Result<PathBuf> {
-    let source = source(module);
-    let [listed, sums] = ["go.mod", "go.sum"].map(|file| fs::read(source.join(file)).unwrap_or_default());
-    cache::folder(&format!("chart-{module}"), &[listed, sums].concat(), "bin", |folder| {
-        check_go()?;
-        fs::create_dir(folder)?;
-        let mut go = command("go");
-        go.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &linker_flags(module), "-o"]).arg(folder).arg("tool");
-        go.current_dir(&source).env("CGO_ENABLED", "0").run().map(drop)
-    })
-}
-
-fn source(module: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart/tools").join(module)
+    go::programs(&Path::new("tests/chart/tools").join(module), &["-ldflags", &linker_flags(module)])
 }
 
 /// An API server without a version is no Kubernetes that Helm knows.
@@ -121,7 +67,7 @@ fn linker_flags(module: &str) -> String {
 /// The schemas of the newest Kubernetes below `kubernetes`, and the operators' kinds below `crds`.
 pub fn schemas() -> Result<PathBuf> {
     cache::folder("chart-schemas", [KUBERNETES, KEDA, PROMETHEUS_OPERATOR].concat().as_bytes(), "schemas", |folder| {
-        check_go()?;
+        go::check()?;
         let specifications = module(KUBERNETES)?.join("api/openapi-spec/v3");
         for entry in fs::read_dir(specifications)? {
             let path = entry?.path();
@@ -154,13 +100,4 @@ pub fn module(version: &str) -> Result<PathBuf> {
     let answer = command("go").args(["mod", "download", "-json", version]).run()?;
     let answer: Value = serde_json::from_str(&answer)?;
     Ok(answer["Dir"].as_str().context("go tells no folder")?.into())
-}
-
-fn check_go() -> Result<()> {
-    const INSTALL: &str = "these tests need Go 1.26 or newer: see https://go.dev/dl";
-    // In the folder of a module, since an older Go fetches there the one that the module wants.
-    let version = command("go").args(["env", "GOVERSION"]).current_dir(&source("helm")).run().context(INSTALL)?;
-    let minor = version.trim().strip_prefix("go1.").and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
-    ensure!(minor.is_some_and(|minor| minor >= 26), "{INSTALL}; found {}", version.trim());
-    Ok(())
 }

@@ -6,6 +6,7 @@ pub mod cache;
 pub mod certificates;
 pub mod check;
 pub mod feed;
+pub mod go;
 pub mod jars;
 pub mod kafka;
 pub mod leash;
@@ -19,6 +20,7 @@ pub mod reader;
 pub mod registry;
 pub mod scenario;
 pub mod secured;
+pub mod tool;
 pub mod wait;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
