@@ -5,7 +5,7 @@ VENDORS := infobip mobtexting altcraft
 SLICES := 16
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/event-normalizer
 
-.PHONY: help run test check bench golden dashboards readers fuzz chaos seeded-faults recovery tools deny chart chart-install chart-readme
+.PHONY: help run test check bench bench-peers golden dashboards readers fuzz chaos seeded-faults recovery tools deny chart chart-install chart-readme
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -21,8 +21,14 @@ check: tools deny ## Check format, lints, licenses and sources; warnings are err
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 
-bench: tools ## Measure the translation on one core, beside copying the bytes and reading the JSON without using it
+bench: tools ## Measure the translation on one core, and the whole job beside a raw copy on a real Kafka; writes benches/RESULTS.md, in about an hour
 	$(CARGO) bench $(FEATURES) --bench core
+	for table in rates latency start memory scaling; do $(CARGO) bench $(FEATURES) --bench job -- $$table || exit 1; done
+
+bench-peers: tools ## Measure the whole job beside Kafka Streams and Bento; needs Java 17, Maven and Go 1.26; writes benches/RESULTS.md
+	cd benches/peers/streams && mvn -B -q package
+	cd benches/peers/bento && go build -o bento-peer .
+	$(CARGO) bench $(FEATURES) --bench job -- peers
 
 # One that is installed is used as it is; else a built one is fetched once.
 DENY = $(or $(shell command -v cargo-deny),$(CACHE)/cargo-deny-0.20.2/bin/cargo-deny)

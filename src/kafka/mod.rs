@@ -20,7 +20,7 @@ mod source;
 mod statistics;
 mod tally;
 pub mod topics;
-mod transaction;
+pub mod transaction;
 mod waiting;
 mod watch;
 pub mod worker;
@@ -155,7 +155,10 @@ fn client(kafka: &Kafka) -> Result<ClientConfig> {
 }
 
 /// The consumer of one worker.
-fn consumer(settings: &Settings) -> Result<ClientConfig> {
+///
+/// # Errors
+/// A file that the settings name can't be read.
+pub fn consumer(settings: &Settings) -> Result<ClientConfig> {
     let kafka = &settings.kafka;
     let mut config = client(kafka)?;
     config.set("group.id", &kafka.group);
@@ -182,7 +185,10 @@ fn consumer(settings: &Settings) -> Result<ClientConfig> {
 }
 
 /// The producer of one worker; `transactional_id` is `None` for at-least-once.
-fn producer(settings: &Settings, transactional_id: Option<&str>) -> Result<ClientConfig> {
+///
+/// # Errors
+/// A file that the settings name can't be read.
+pub fn producer(settings: &Settings, transactional_id: Option<&str>) -> Result<ClientConfig> {
     let kafka = &settings.kafka;
     let mut config = client(kafka)?;
     config.set("enable.idempotence", "true");

@@ -13,7 +13,7 @@ use crate::metrics::Rebuild;
 
 /// An error of a transaction call, as librdkafka describes it.
 #[derive(Debug, Clone)]
-pub(super) struct TransactionError {
+pub struct TransactionError {
     pub code: RDKafkaErrorCode,
     pub text: String,
     is_fatal: bool,
@@ -23,7 +23,7 @@ pub(super) struct TransactionError {
 
 /// What is done about a [`TransactionError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Remedy {
+pub enum Remedy {
     /// The same call again, with the same arguments.
     Retry,
     /// End the transaction, read its records again.
@@ -135,7 +135,7 @@ impl From<KafkaError> for TransactionError {
 ///
 /// As with [`commit`], the wrapper's own call would return late.
 #[expect(unsafe_code, reason = "the binding's flush polls in slices that don't return early")]
-pub(super) fn flush<C: ProducerContext>(producer: &ThreadedProducer<C>, timeout: Duration) -> bool {
+pub fn flush<C: ProducerContext>(producer: &ThreadedProducer<C>, timeout: Duration) -> bool {
     let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: the pointer is that of a live client, which the borrowed producer keeps alive for the whole call.
     let code = unsafe { bindings::rd_kafka_flush(producer.client().native_ptr(), timeout) };
@@ -150,7 +150,7 @@ pub(super) fn flush<C: ProducerContext>(producer: &ThreadedProducer<C>, timeout:
 /// # Errors
 /// What librdkafka says; the call can be repeated where the remedy is [`Remedy::Retry`].
 #[expect(unsafe_code, reason = "the binding has no commit without its own flush")]
-pub(super) fn commit<C: ProducerContext>(producer: &ThreadedProducer<C>) -> Result<(), TransactionError> {
+pub fn commit<C: ProducerContext>(producer: &ThreadedProducer<C>) -> Result<(), TransactionError> {
     // No time-out of our own: what is left of transaction.timeout.ms holds, and another value can leave the client in a
     // state that differs from the coordinator's.
     const UNTIL_THE_TRANSACTION_TIMES_OUT: i32 = -1;
