@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 /// A turn of the loop may take as long as a transaction lives, and twice that again in a rebalance.
 const TURN_MAX: Duration = Duration::from_secs(60);
 
+/// The end of a transaction waits for its coordinator as long as that is away. What takes even longer is a client that doesn't
+/// come back.
+const END_MAX: Duration = Duration::from_secs(15 * 60);
+
 /// Told by a signal to all that runs.
 #[derive(Debug, Default)]
 pub struct Shutdown {
@@ -70,6 +74,7 @@ pub struct WorkerStatus {
     started_at: Instant,
     /// Milliseconds from the start to the last turn of the loop.
     turned: AtomicU64,
+    is_ending_transaction: AtomicBool,
     is_blocked: AtomicBool,
     has_ended: AtomicBool,
     details: Mutex<Details>,
@@ -93,6 +98,7 @@ impl Default for WorkerStatus {
         Self {
             started_at: Instant::now(),
             turned: AtomicU64::new(0),
+            is_ending_transaction: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
             details: Mutex::default(),
@@ -104,6 +110,16 @@ impl WorkerStatus {
     pub fn turn(&self) {
         let elapsed = self.started_at.elapsed().as_millis();
         self.turned.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Commits or aborts: meanwhile the loop need not turn.
+    pub fn ends_transaction<T>(&self, end: impl FnOnce() -> T) -> T {
+        self.turn();
+        self.is_ending_transaction.store(true, Ordering::Relaxed);
+        let result = end();
+        self.is_ending_transaction.store(false, Ordering::Relaxed);
+        self.turn();
+        result
     }
 
     /// A commit has succeeded; `positions` are the next offsets by source and partition.
@@ -146,8 +162,13 @@ impl WorkerStatus {
 
     /// Whether the loop turns. A broker's outage is no reason to be restarted.
     pub fn is_alive(&self) -> bool {
+        self.is_alive_at(self.started_at.elapsed())
+    }
+
+    fn is_alive_at(&self, elapsed: Duration) -> bool {
         let turned = Duration::from_millis(self.turned.load(Ordering::Relaxed));
-        !self.has_ended.load(Ordering::Relaxed) && self.started_at.elapsed().saturating_sub(turned) < TURN_MAX
+        let longest = if self.is_ending_transaction.load(Ordering::Relaxed) { END_MAX } else { TURN_MAX };
+        !self.has_ended.load(Ordering::Relaxed) && elapsed.saturating_sub(turned) < longest
     }
 
     pub fn has_joined(&self) -> bool {
@@ -203,4 +224,21 @@ impl WorkerStatus {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_stands_still_is_not_alive_but_one_that_waits_for_its_coordinator_is() {
+        let status = WorkerStatus::default();
+        status.turn();
+        let later = |seconds| status.is_alive_at(status.started_at.elapsed() + Duration::from_secs(seconds));
+        assert!(later(50) && !later(70));
+        status.ends_transaction(|| assert!(later(14 * 60) && !later(16 * 60)));
+        assert!(later(50) && !later(70));
+        status.ended();
+        assert!(!later(0));
+    }
 }

@@ -149,12 +149,13 @@ impl Assignment {
         let mut outbox = self.outbox();
         if outbox.is_open() && !is_seeded(Fault::RevokeIgnored) {
             let is_lost = consumer.assignment_lost() && !is_seeded(Fault::LostCommitted);
-            let committed = if is_lost { None } else { Some(outbox.commit(consumer, &self.shared)) };
+            let committed =
+                if is_lost { None } else { Some(self.status.ends_transaction(|| outbox.commit(consumer, &self.shared))) };
             if !matches!(committed, Some(Ok(()))) {
                 if let Some(Err(error)) = committed {
                     warn!(error = %error, "the transaction of revoked partitions could not be committed");
                 }
-                if let Err(error) = outbox.abort(&self.shared) {
+                if let Err(error) = self.status.ends_transaction(|| outbox.abort(&self.shared)) {
                     // The loop finds the sender unusable at the next record, and replaces it.
                     warn!(error = %error, "the transaction of revoked partitions could not be aborted");
                 }

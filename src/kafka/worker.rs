@@ -210,7 +210,7 @@ impl Worker<'_> {
     }
 
     fn commit(&mut self, consumer: &BaseConsumer<Assignment>) -> Result<(), Stop> {
-        let committed = consumer.context().outbox().commit(consumer, self.shared);
+        let committed = self.status.ends_transaction(|| consumer.context().outbox().commit(consumer, self.shared));
         match committed {
             Ok(()) => {
                 self.backoff = backoff();
@@ -227,7 +227,7 @@ impl Worker<'_> {
             return Ok(());
         }
         self.caught_up_at = Instant::now();
-        let caught_up = consumer.context().outbox().catch_up(consumer, self.shared);
+        let caught_up = self.status.ends_transaction(|| consumer.context().outbox().catch_up(consumer, self.shared));
         match caught_up {
             Ok(()) => Ok(()),
             Err(error) => self.recover(consumer, &error),
@@ -270,7 +270,7 @@ impl Worker<'_> {
             return Err(stop);
         }
         self.status.failed(&error.to_string(), error.is_authorization());
-        let aborted = consumer.context().outbox().abort(self.shared);
+        let aborted = self.status.ends_transaction(|| consumer.context().outbox().abort(self.shared));
         let fatal = match (error.remedy(), aborted) {
             (Remedy::Replace, _) => Some(error.clone()),
             (_, Err(error)) => Some(error),
