@@ -30,6 +30,16 @@ fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    for arguments in [&["schema", "print"][..], &["schema", "fingerprint"]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = program().args(arguments).stdout(writer).output().expect("the program ends");
+        assert_eq!((output.status.code(), errors(&output)), (Some(0), String::new()), "{arguments:?}");
+    }
+}
+
 const REPORT: &str = r#"{"messageId":"m-1","to":"4915112340001","smsCount":1,"price":{"pricePerMessage":0.0100,"currency":"EUR"},
     "status":{"groupId":3,"groupName":"DELIVERED","id":5,"name":"DELIVERED_TO_HANDSET"}}"#;
 

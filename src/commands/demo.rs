@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
+use anstream::println;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::Value;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use anstream::{print, println};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use anstream::println;
 use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anstream::println;
 use bumpalo::Bump;
 use clap::Args;
 use serde_json::json;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anstream::println;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use serde_json::{Map, Value, json};

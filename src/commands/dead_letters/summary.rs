@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anstream::println;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
