@@ -5,7 +5,7 @@ VENDORS := infobip mobtexting altcraft
 SLICES := 16
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/event-normalizer
 
-.PHONY: help run test check bench bench-peers golden dashboards readers fuzz chaos seeded-faults recovery tools deny chart chart-install chart-readme
+.PHONY: help run playground test check bench bench-peers golden dashboards readers fuzz chaos seeded-faults recovery tools deny chart chart-install chart-readme
 .DEFAULT_GOAL := help
 
 help: ## Say what can be made
@@ -13,6 +13,11 @@ help: ## Say what can be made
 
 run: tools ## Build, and show sample webhooks becoming envelopes on an embedded broker
 	$(CARGO) run --quiet $(FEATURES) -- demo --once
+
+# While it runs, Ctrl-C is for the playground alone, which ends its parts in order; the build before it is ended by Ctrl-C as ever.
+playground: tools ## Start Kafka, a schema registry and the normalizer under a load, and say where to look; Ctrl-C ends all of it
+	$(CARGO) test $(FEATURES) --test playground --no-run
+	@trap '' INT; $(CARGO) test --quiet $(FEATURES) --test playground -- start
 
 test: tools ## Run every test; fetches and starts the Kafka that they need
 	$(CARGO) test $(FEATURES)

@@ -104,13 +104,7 @@ impl Kafka {
         }
         let missing = jars::missing();
         if missing.is_empty() {
-            let [port, controller, proxy_port, behind] = free_ports()?;
-            let brokers = format!("127.0.0.1:{port}");
-            let mut node = Node::new(brokers.clone(), properties(port, controller, proxy_port, behind))?;
-            node.launch()?;
-            node.wait_ready()?;
-            let proxied = Some(Proxied { proxy_port, behind, proxy: OnceLock::new() });
-            return Ok(Kafka { brokers, replication: 1, origin: Origin::Node(Mutex::new(node)), proxied });
+            return Kafka::alone(free_ports()?, &[]);
         }
         start_container().map_err(|error| {
             anyhow!(
@@ -121,6 +115,19 @@ impl Kafka {
                 missing.join("\n  and ")
             )
         })
+    }
+
+    /// A node of our own, started on these ports, the first of which is for clients; with more properties as `key=value`.
+    pub fn alone(ports: [u16; 4], more: &[&str]) -> Result<Kafka> {
+        let [port, controller, proxy_port, behind] = ports;
+        let brokers = format!("127.0.0.1:{port}");
+        let mut properties = properties(port, controller, proxy_port, behind);
+        properties.extend(more.iter().map(|property| (*property).to_owned()));
+        let mut node = Node::new(brokers.clone(), properties)?;
+        node.launch()?;
+        node.wait_ready()?;
+        let proxied = Some(Proxied { proxy_port, behind, proxy: OnceLock::new() });
+        Ok(Kafka { brokers, replication: 1, origin: Origin::Node(Mutex::new(node)), proxied })
     }
 
     /// Brokers that somebody else runs.

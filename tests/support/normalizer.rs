@@ -42,9 +42,14 @@ impl Normalizer {
         let admin = format!("127.0.0.1:{}", free_port());
         let mut settings = settings.clone();
         settings["admin"] = serde_json::json!({ "address": &admin });
-        let folder = tempfile::tempdir().expect("a temporary folder");
         // JSON is YAML too.
         let text = serde_json::to_string_pretty(&settings).expect("print the settings");
+        Normalizer::with_file(&text, admin)
+    }
+
+    /// As `prepare`, with the text of a settings file, which says this admin address.
+    pub fn with_file(text: &str, admin: String) -> Normalizer {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("settings.yaml"), text).expect("write the settings");
         Normalizer { folder, admin, running: None, environment: Vec::new() }
     }
@@ -228,7 +233,7 @@ impl Drop for Normalizer {
 }
 
 /// Another build of the program where one is named, for example an optimized one.
-fn program() -> OsString {
+pub fn program() -> OsString {
     env::var_os("EVENT_NORMALIZER_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_event-normalizer").into())
 }
 
