@@ -2,8 +2,10 @@
 
 mod errors;
 mod registry;
+mod schema;
 mod secret;
 mod security;
+mod words;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,13 +14,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use config::{Config, Environment, File, FileFormat};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use self::registry::{Credentials, SchemaRegistry, SubjectStrategy};
 pub use self::secret::Secret;
 pub use self::security::{Mechanism, Oauth, Proof, Protocol, Sasl, Security, Tls};
+use self::words::words;
 use crate::event::Stream;
 use crate::vendors::{self, Adapter, Reading, Region, Zone};
 
@@ -26,49 +29,74 @@ use crate::vendors::{self, Adapter, Reading, Region, Zone};
 pub const DEFAULT_FILE: &str = "event-normalizer.yaml";
 
 /// All settings, with their defaults. Secrets print as nothing.
-#[derive(Debug, Clone, Deserialize)]
+///
+/// The doc comment of a field is what `docs/settings.md` and the chart's schema say of its key.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// The brokers, and how their clients behave.
     pub kafka: Kafka,
+    /// Raw topics, at least one, each with its vendor and what is known of its bodies.
     pub sources: Vec<Source>,
+    /// Where events and dead letters go.
     #[serde(default)]
     pub topics: Topics,
+    /// When a worker commits, and how many workers there are.
     #[serde(default)]
     pub delivery: Delivery,
+    /// Where the schema's ids come from. Without it, values are framed in Avro single-object encoding.
     pub schema_registry: Option<SchemaRegistry>,
+    /// What a body may be at most. One that is more is a dead letter.
     #[serde(default)]
     pub limits: Limits,
+    /// What becomes of items that can't be read.
     #[serde(default)]
     pub dead_letters: DeadLetters,
+    /// What an event has beside its fields.
     #[serde(default)]
     pub envelope: EnvelopeSettings,
+    /// Repairs a trailing comma and a key that stands twice in an object, and says so in the event's attribute `repaired_json`;
+    /// else such a body is a dead letter.
     #[serde(default = "yes")]
     pub lenient_json: bool,
+    /// The HTTP port with `/metrics`, `/healthz`, `/readyz` and `/status`.
     #[serde(default)]
     pub admin: Admin,
+    /// What is told on stderr.
     #[serde(default)]
     pub log: Log,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kafka {
+    /// Where the brokers are found: `host:port`, several separated by commas.
     pub brokers: String,
+    /// Consumer group.
     #[serde(default = "Kafka::default_group")]
+    #[schemars(length(min = 1))]
     pub group: String,
-    /// Default: group, then `POD_NAME` or the host's name. The worker's number is added.
+    /// Begins the transactional ids; a dash and the worker's number are added. No two processes may share it. Empty: the group, a dash,
+    /// and the variable `POD_NAME`, else the host's name.
     #[serde(default)]
     pub transactional_id_prefix: String,
+    /// Where a group begins that has committed nothing yet: at the first record that is kept, or at those that come from now on.
     #[serde(default)]
     pub auto_offset_reset: AutoOffsetReset,
+    /// How the clients prove who asks, and whom they trust.
     #[serde(default)]
     pub security: Security,
-    /// Options of librdkafka for all clients, then for consumers and producers.
+    /// Options of librdkafka for all clients, such as `client.rack`. Those that the promises depend on are refused.
     #[serde(default)]
+    #[schemars(schema_with = "schema::options")]
     pub options: BTreeMap<String, String>,
+    /// Options of librdkafka for consumers; they outrank `options`.
     #[serde(default)]
+    #[schemars(schema_with = "schema::options")]
     pub consumer_options: BTreeMap<String, String>,
+    /// Options of librdkafka for producers; they outrank `options`.
     #[serde(default)]
+    #[schemars(schema_with = "schema::options")]
     pub producer_options: BTreeMap<String, String>,
 }
 
@@ -86,58 +114,63 @@ pub enum AutoOffsetReset {
     Latest,
 }
 
-impl<'de> Deserialize<'de> for AutoOffsetReset {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        one_of(deserializer, &[("earliest", Self::Earliest), ("latest", Self::Latest)])
-    }
-}
-
-impl AutoOffsetReset {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Earliest => "earliest",
-            Self::Latest => "latest",
-        }
-    }
-}
+words!(AutoOffsetReset, Earliest = "earliest", Latest = "latest");
 
 /// One raw topic, and what is known of its bodies.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
+    /// The raw topic. Each can be named once.
+    #[schemars(length(min = 1))]
     pub topic: String,
+    /// Whose bodies the topic has.
+    #[schemars(schema_with = "schema::vendor")]
     pub vendor: String,
+    /// Channel of bodies that don't tell it: a channel's slug such as `sms`, `none`, or the vendor's own word.
     pub channel: Option<String>,
+    /// Event of bodies that don't tell it, in the vendor's word; `event-normalizer catalogue` lists them.
     pub event: Option<String>,
+    /// Published name of the bodies' format, where the shape alone is not enough; `event-normalizer catalogue` lists them.
     pub format: Option<String>,
+    /// Which account of the vendor the topic belongs to. It is part of the event's identity.
     pub account: Option<String>,
-    /// Zone of times without one.
+    /// Time zone of times that have none, such as `Asia/Kolkata`; without it they are read as UTC.
     pub zone: Option<String>,
-    /// Region of national phone numbers.
+    /// Region of phone numbers that are written as in their own country, such as `DE`.
     pub region: Option<String>,
+    /// Names of record headers that say something of their record. They outrank the source's settings.
     #[serde(default)]
     pub hint_headers: HintHeaders,
 }
 
-/// Names of record headers that say something of their record.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HintHeaders {
+    /// Name of the header that says the channel.
     pub channel: Option<String>,
+    /// Name of the header that says the vendor's event.
     pub event: Option<String>,
+    /// Name of the header that says the published format.
     pub format: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Topics {
-    /// Name of a stream's topic; `{stream}` stands for the stream.
+    /// Name of a stream's topic; `{stream}` stands for the stream, which is the channel or, where there is none, the family of events.
     pub template: String,
-    /// Topic by stream, where the template doesn't fit.
+    /// Topic by stream, where the template doesn't fit, such as `{sms: messages.sms}`.
+    #[schemars(schema_with = "schema::topics_by_stream")]
     pub overrides: BTreeMap<String, String>,
+    /// Where items go that can't be read.
     pub dead_letters: String,
+    /// Makes output topics that are missing; else they stop the start. Not possible with tokens of an identity provider.
     pub create: bool,
+    /// Partitions of topics that are made.
+    #[schemars(range(min = 1))]
     pub partitions: i32,
+    /// Replicas of topics that are made.
+    #[schemars(range(min = 1))]
     pub replication: i32,
 }
 
@@ -168,22 +201,25 @@ pub enum Guarantee {
     AtLeastOnce,
 }
 
-impl<'de> Deserialize<'de> for Guarantee {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        one_of(deserializer, &[("exactly-once", Self::ExactlyOnce), ("at-least-once", Self::AtLeastOnce)])
-    }
-}
+words!(Guarantee, ExactlyOnce = "exactly-once", AtLeastOnce = "at-least-once");
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delivery {
+    /// `exactly-once` works in transactions; `at-least-once` does without, and can publish in duplicate after a fault.
     pub guarantee: Guarantee,
+    /// Milliseconds from a transaction's first record to its commit. Less than half of librdkafka's `transaction.timeout.ms`.
+    #[schemars(range(min = 1))]
     pub commit_interval_ms: u64,
-    /// Guards, not the clock: a transaction also ends when it has so many records or bytes.
+    /// A guard, not the clock: a transaction that has read so many raw records is committed before its time.
+    #[schemars(range(min = 1))]
     pub commit_records: usize,
+    /// A guard, not the clock: a transaction that has read so many bytes of bodies is committed before its time.
+    #[schemars(range(min = 1))]
     pub commit_bytes: usize,
+    /// Milliseconds from SIGTERM to the end. What is open then is aborted by the brokers, and the exit code is not 0.
     pub shutdown_timeout_ms: u64,
-    /// 0: one per core.
+    /// Worker threads, each with a consumer and a producer of its own; 0 is one per core.
     pub workers: usize,
 }
 
@@ -215,11 +251,20 @@ impl Delivery {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
+    /// Bytes of a body.
+    #[schemars(range(min = 1))]
     pub body_bytes: usize,
+    /// Objects and arrays in one another.
+    #[schemars(range(min = 1, max = Self::DEPTH_MAX))]
     pub depth: usize,
+}
+
+impl Limits {
+    /// So deep is JSON read.
+    const DEPTH_MAX: usize = 128;
 }
 
 impl Default for Limits {
@@ -236,25 +281,26 @@ pub enum DeadLetterPayload {
     None,
 }
 
-impl<'de> Deserialize<'de> for DeadLetterPayload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        one_of(deserializer, &[("full", Self::Full), ("none", Self::None)])
-    }
-}
+words!(DeadLetterPayload, Full = "full", None = "none");
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeadLetters {
+    /// Whether a dead letter has the item's bytes. With `none` it has headers only, and can be counted but not replayed.
     pub payload: DeadLetterPayload,
+    /// Stops a source that dead-letters too much, until SIGHUP or a restart. Without it none is stopped.
     pub stop_above: Option<StopAbove>,
 }
 
-/// When a source dead-letters too much: more than this share of its last items.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+/// When a source dead-letters too much.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StopAbove {
+    /// More than this share of a source's last items, from 0 to below 1.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub ratio: f64,
-    /// So many items, by worker.
+    /// How many items are looked at, by worker.
+    #[schemars(range(min = 1, max = Self::WINDOW_MAX))]
     pub window: usize,
 }
 
@@ -279,23 +325,22 @@ pub enum EnvelopePayload {
     None,
 }
 
-impl<'de> Deserialize<'de> for EnvelopePayload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        one_of(deserializer, &[("item", Self::Item), ("none", Self::None)])
-    }
-}
+words!(EnvelopePayload, Item = "item", None = "none");
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnvelopeSettings {
+    /// Whether an event has the item's JSON as it arrived.
     pub payload: EnvelopePayload,
-    /// CloudEvents in binary mode: their attributes as headers.
+    /// Adds the attributes of CloudEvents 1.0 as headers, which is Kafka's binary mode.
     pub cloud_events: bool,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
+    /// IP address and port to listen on.
+    #[schemars(regex(pattern = ":[0-9]+$"))]
     pub address: SocketAddr,
 }
 
@@ -312,17 +357,14 @@ pub enum LogFormat {
     Text,
 }
 
-impl<'de> Deserialize<'de> for LogFormat {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        one_of(deserializer, &[("json", Self::Json), ("text", Self::Text)])
-    }
-}
+words!(LogFormat, Json = "json", Text = "text");
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// A level, or directives such as `info,event_normalizer=debug`.
+    /// `error`, `warn`, `info`, `debug` or `trace`, or directives such as `info,event_normalizer=debug`.
     pub level: String,
+    /// A JSON object a line, or lines for people.
     pub format: LogFormat,
 }
 
@@ -330,14 +372,6 @@ impl Default for Log {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Json }
     }
-}
-
-/// A setting that is one of a few words. (The config crate does not say which words an enum has.)
-fn one_of<'de, D: Deserializer<'de>, T: Copy>(deserializer: D, words: &[(&str, T)]) -> Result<T, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    let found = words.iter().find(|(own, _)| *own == word).map(|(_, value)| *value);
-    let expected = || words.iter().map(|(own, _)| *own).collect::<Vec<_>>().join(" or ");
-    found.ok_or_else(|| D::Error::custom(format!("expected {}", expected())))
 }
 
 fn yes() -> bool {
@@ -405,8 +439,9 @@ impl Settings {
         ensure!(self.delivery.commit_bytes > 0, "delivery.commit_bytes: expected a number above 0");
         ensure!(self.limits.body_bytes > 0, "limits.body_bytes: expected a number above 0");
         ensure!(
-            (1..=128).contains(&self.limits.depth),
-            "limits.depth: expected a number from 1 to 128, which is as deep as JSON is read"
+            (1..=Limits::DEPTH_MAX).contains(&self.limits.depth),
+            "limits.depth: expected a number from 1 to {}, which is as deep as JSON is read",
+            Limits::DEPTH_MAX
         );
         self.dead_letters.stop_above.map_or(Ok(()), StopAbove::validate)?;
         for stream in self.topics.overrides.keys() {

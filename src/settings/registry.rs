@@ -3,31 +3,41 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{Secret, one_of, secret};
+use super::words::words;
+use super::{Secret, secret};
 
-/// Where the schema's ids come from. Without it, values are framed in Avro single-object encoding.
-#[derive(Debug, Clone, Deserialize)]
+/// Where the schema's ids come from.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SchemaRegistry {
-    /// One or several, separated by commas; each is asked in turn.
+    /// URL of the registry, such as `http://localhost:8081`; several, separated by commas, are asked in turn.
+    #[schemars(length(min = 1))]
     pub url: String,
-    /// Registers the schema where it is not; else it is only looked up.
+    /// Registers the schema where it is not; else it is only looked up, and must be there.
     #[serde(default)]
     pub register: bool,
+    /// How the subject of a topic's values is named: after the topic, the record, or both.
     #[serde(default)]
     pub subject: SubjectStrategy,
+    /// Name to ask under, with a password.
     username: Option<String>,
+    /// Password of `username`.
     password: Option<Secret>,
+    /// File with the password of `username`.
     password_file: Option<PathBuf>,
+    /// Token to ask with, instead of a name and a password.
     token: Option<Secret>,
+    /// File with the token; it is read anew each time.
     token_file: Option<PathBuf>,
-    /// Certificates, as PEM, that the registry's own must come from; default: those of the system.
+    /// Authorities, as PEM, one of which must have signed the registry's certificate; without it, those of the system.
     pub ca_file: Option<PathBuf>,
-    /// The schema's id, known already: the registry is not asked.
+    /// The schema's id, where it is known already: the registry is then not asked. Not together with `register` or `cache_file`.
+    #[schemars(range(min = 1))]
     pub schema_id: Option<u32>,
-    /// Keeps the ids for a start without the registry.
+    /// File that keeps the ids, for a start while the registry does not answer.
     pub cache_file: Option<PathBuf>,
 }
 
@@ -40,14 +50,7 @@ pub enum SubjectStrategy {
     TopicRecordName,
 }
 
-impl<'de> Deserialize<'de> for SubjectStrategy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        one_of(
-            deserializer,
-            &[("topic-name", Self::TopicName), ("record-name", Self::RecordName), ("topic-record-name", Self::TopicRecordName)],
-        )
-    }
-}
+words!(SubjectStrategy, TopicName = "topic-name", RecordName = "record-name", TopicRecordName = "topic-record-name",);
 
 /// Who asks.
 #[derive(Debug, Clone)]

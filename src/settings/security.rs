@@ -4,16 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{Secret, one_of, secret};
+use super::words::words;
+use super::{Secret, secret};
 
 /// What connections are made of, and who asks.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Security {
+    /// What connections are made of: TLS or not, with a name that is proved by SASL or without.
     pub protocol: Protocol,
+    /// Who asks, with the protocols `sasl_plaintext` and `sasl_ssl`.
     pub sasl: Option<Sasl>,
+    /// Certificates, with the protocols `ssl` and `sasl_ssl`. Files that change are used without a restart.
     pub tls: Tls,
 }
 
@@ -26,31 +31,10 @@ pub enum Protocol {
     SaslSsl,
 }
 
-impl<'de> Deserialize<'de> for Protocol {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        one_of(
-            deserializer,
-            &[
-                ("plaintext", Self::Plaintext),
-                ("ssl", Self::Ssl),
-                ("sasl_plaintext", Self::SaslPlaintext),
-                ("sasl_ssl", Self::SaslSsl),
-            ],
-        )
-    }
-}
+// As librdkafka's `security.protocol` has them.
+words!(Protocol, Plaintext = "plaintext", Ssl = "ssl", SaslPlaintext = "sasl_plaintext", SaslSsl = "sasl_ssl",);
 
 impl Protocol {
-    /// As librdkafka's `security.protocol` has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plaintext => "plaintext",
-            Self::Ssl => "ssl",
-            Self::SaslPlaintext => "sasl_plaintext",
-            Self::SaslSsl => "sasl_ssl",
-        }
-    }
-
     fn has_sasl(self) -> bool {
         matches!(self, Self::SaslPlaintext | Self::SaslSsl)
     }
@@ -69,33 +53,21 @@ pub enum Mechanism {
     OauthBearer,
 }
 
-impl<'de> Deserialize<'de> for Mechanism {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let all = [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OauthBearer];
-        one_of(deserializer, &all.map(|mechanism| (mechanism.name(), mechanism)))
-    }
-}
+// As librdkafka's `sasl.mechanism` has them.
+words!(Mechanism, Plain = "PLAIN", ScramSha256 = "SCRAM-SHA-256", ScramSha512 = "SCRAM-SHA-512", OauthBearer = "OAUTHBEARER",);
 
-impl Mechanism {
-    /// As librdkafka's `sasl.mechanism` has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plain => "PLAIN",
-            Self::ScramSha256 => "SCRAM-SHA-256",
-            Self::ScramSha512 => "SCRAM-SHA-512",
-            Self::OauthBearer => "OAUTHBEARER",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sasl {
+    /// How the name is proved: by a password, or, with `OAUTHBEARER`, by a token.
     pub mechanism: Mechanism,
+    /// Name to ask under, where the mechanism takes a password.
     username: Option<String>,
+    /// Password of `username`.
     password: Option<Secret>,
+    /// File with the password of `username`.
     password_file: Option<PathBuf>,
-    /// Where tokens come from, with OAUTHBEARER.
+    /// Where tokens come from, with `OAUTHBEARER`.
     oauth: Option<Oauth>,
 }
 
@@ -133,16 +105,24 @@ impl Sasl {
 }
 
 /// An identity provider that gives tokens to a client by its id and secret (RFC 6749, client credentials).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Oauth {
+    /// URL that gives tokens, such as `https://idp/token`.
+    #[schemars(regex(pattern = "^https?://"))]
     pub token_url: String,
+    /// Name of the client.
+    #[schemars(length(min = 1))]
     pub client_id: String,
+    /// Secret of the client.
     client_secret: Option<Secret>,
+    /// File with the secret of the client.
     client_secret_file: Option<PathBuf>,
+    /// Scope to ask for.
     pub scope: Option<String>,
+    /// Audience to ask for.
     pub audience: Option<String>,
-    /// Certificates, as PEM, that the provider's own must come from; default: those of the system.
+    /// Authorities, as PEM, one of which must have signed the provider's certificate; without it, those of the system.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -171,13 +151,18 @@ impl Oauth {
     }
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
+    /// Authorities, as PEM, one of which must have signed the brokers' certificates; without it, those of the system.
     pub ca_file: Option<PathBuf>,
+    /// The client's own certificate, as PEM, together with `key_file`.
     pub certificate_file: Option<PathBuf>,
+    /// Key of the client's certificate, as PEM.
     pub key_file: Option<PathBuf>,
+    /// Password of a key that has one.
     key_password: Option<Secret>,
+    /// File with the password of a key that has one.
     key_password_file: Option<PathBuf>,
 }
 
