@@ -214,10 +214,13 @@ fn each_way_to_prove_who_asks_works_end_to_end() {
     let secured = Secured::shared();
     let tls = json!({ "protocol": "ssl", "tls": { "ca_file": secured.authority.certificate() } });
     let mutual = secured.mutual(&secured.certificate.certificate, &secured.certificate.key);
+    // In the settings themselves; elsewhere it stands in a file.
+    let mut plain = secured.password("PLAIN", USER);
+    plain["sasl"] = json!({ "mechanism": "PLAIN", "username": USER, "password": PASSWORD });
     all_at_once(vec![
         Box::new(move || works("tls", &secured.tls, &tls)),
         Box::new(move || works("mutual-tls", &secured.mutual_tls, &mutual)),
-        Box::new(move || works("plain", &secured.sasl, &secured.password("PLAIN", USER))),
+        Box::new(move || works("plain", &secured.sasl, &plain)),
         Box::new(move || works("scram-256", &secured.sasl, &secured.password("SCRAM-SHA-256", USER))),
         Box::new(move || works("scram-512", &secured.sasl, &secured.password("SCRAM-SHA-512", USER))),
     ]);

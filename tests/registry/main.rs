@@ -1,7 +1,6 @@
 //! Values framed with a schema registry's ids: against a real registry and a real Kafka, and against a fake for the faults
 //! that a real one can't be made to show.
 
-mod fake;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,9 +13,9 @@ use event_normalizer::registry::{self, Client, RegistryError, Standing};
 use event_normalizer::settings::{SchemaRegistry, Settings};
 use serde_json::{Value, json};
 
-use fake::{Answer, Fake};
 use support::certificates::Authority;
 use support::check::{Eye, stream_topic};
+use support::fake::{Answer, Fake};
 use support::normalizer::Normalizer;
 use support::registry::Registry;
 use support::scenario::{SHUTDOWN_WITHIN, Scenario};

@@ -5,6 +5,7 @@ pub mod bodies;
 pub mod cache;
 pub mod certificates;
 pub mod check;
+pub mod fake;
 pub mod feed;
 pub mod go;
 pub mod jars;

@@ -210,15 +210,14 @@ impl Decoder {
         Decoder { prefix, reader }
     }
 
+    /// All fields of the envelope as JSON, in which bytes are lists of numbers.
+    pub fn json(&self, value: &[u8]) -> Result<serde_json::Value, String> {
+        self.value(value)?.try_into().map_err(|error: apache_avro::Error| error.to_string())
+    }
+
     /// The envelope, or why the bytes are none.
     pub fn decode(&self, value: &[u8]) -> Result<Envelope, String> {
-        let Some(mut datum) = value.strip_prefix(self.prefix.as_slice()) else {
-            return Err(format!("the value doesn't begin with {:02x?}", self.prefix));
-        };
-        let mut envelope = self.reader.read_value(&mut datum).map_err(|error| error.to_string())?;
-        if !datum.is_empty() {
-            return Err(format!("{} bytes after the datum", datum.len()));
-        }
+        let mut envelope = self.value(value)?;
         let missing = |name: &'static str| move || format!("no {name} of the right type");
         let reference = field(&mut envelope, "message").and_then(|mut message| field(&mut message, "reference"));
         let launch_id = match field(&mut envelope, "attributes") {
@@ -238,6 +237,14 @@ impl Decoder {
             launch_id: text(launch_id),
             source,
         })
+    }
+
+    fn value(&self, value: &[u8]) -> Result<Value, String> {
+        let Some(mut datum) = value.strip_prefix(self.prefix.as_slice()) else {
+            return Err(format!("the value doesn't begin with {:02x?}", self.prefix));
+        };
+        let envelope = self.reader.read_value(&mut datum).map_err(|error| error.to_string())?;
+        if datum.is_empty() { Ok(envelope) } else { Err(format!("{} bytes after the datum", datum.len())) }
     }
 }
 

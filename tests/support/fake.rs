@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::support::lock;
+use super::lock;
 
 /// What was asked.
 #[derive(Clone, Debug)]
