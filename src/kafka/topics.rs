@@ -200,7 +200,7 @@ enum Creation {
 }
 
 fn create(settings: &Settings, topics: &[String], creation: Creation) -> Result<(), TopicError> {
-    let results = ask_to_create(settings, topics, creation).map_err(TopicError::Refused)?;
+    let results = ask_to_create(settings, topics, creation).map_err(not_created)?;
     let mut denied = BTreeSet::new();
     for result in results {
         match result {
@@ -209,10 +209,27 @@ fn create(settings: &Settings, topics: &[String], creation: Creation) -> Result<
             Err((topic, RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed)) => {
                 denied.insert(MissingRight::on_topic("Create", topic));
             }
-            Err((topic, code)) => return Err(TopicError::Refused(anyhow!(KafkaError::AdminOp(code)).context(topic))),
+            Err((topic, code)) => return Err(not_created(anyhow!(KafkaError::AdminOp(code)).context(topic))),
         }
     }
     if denied.is_empty() { Ok(()) } else { Err(TopicError::NoPermission(denied)) }
+}
+
+/// Brokers that don't answer in time, or are just finding a controller, have refused nothing.
+fn not_created(error: anyhow::Error) -> TopicError {
+    match error.downcast_ref().and_then(KafkaError::rdkafka_error_code) {
+        Some(
+            RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::BrokerNotAvailable
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::NetworkException
+            | RDKafkaErrorCode::NotController
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::ThrottlingQuotaExceeded,
+        ) => TopicError::NoContact(NoContact::Unreachable(format!("{error:#}"))),
+        _ => TopicError::Refused(error),
+    }
 }
 
 fn ask_to_create(settings: &Settings, topics: &[String], creation: Creation) -> Result<Vec<TopicResult>> {
@@ -224,4 +241,20 @@ fn ask_to_create(settings: &Settings, topics: &[String], creation: Creation) -> 
     let options = options.validate_only(creation == Creation::Tried);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     Ok(runtime.block_on(admin.create_topics(&new, &options))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brokers_that_are_slow_to_create_topics_are_waited_for() {
+        let of = |code| not_created(anyhow!(KafkaError::AdminOp(code)).context("events.sms"));
+        for code in [RDKafkaErrorCode::OperationTimedOut, RDKafkaErrorCode::RequestTimedOut, RDKafkaErrorCode::NotController] {
+            assert!(of(code).is_passing(), "{code:?}");
+        }
+        let refused = of(RDKafkaErrorCode::InvalidReplicationFactor);
+        assert!(!refused.is_passing() && refused.exit() == Exit::Settings, "{refused}");
+        assert!(refused.to_string().starts_with("topics can't be created: events.sms: "), "{refused}");
+    }
 }
