@@ -217,7 +217,12 @@ fn create(settings: &Settings, topics: &[String], creation: Creation) -> Result<
 
 /// Brokers that don't answer in time, or are just finding a controller, have refused nothing.
 fn not_created(error: anyhow::Error) -> TopicError {
-    match error.downcast_ref().and_then(KafkaError::rdkafka_error_code) {
+    let code = match error.downcast_ref() {
+        Some(KafkaError::AdminOp(code)) => Some(*code),
+        Some(other) => other.rdkafka_error_code(),
+        None => None,
+    };
+    match code {
         Some(
             RDKafkaErrorCode::AllBrokersDown
             | RDKafkaErrorCode::BrokerNotAvailable
